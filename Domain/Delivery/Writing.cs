@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using OrleansCrm.Domain.Values;
+
+namespace OrleansCrm.Domain.Delivery;
+
+public enum WriteKind
+{
+    Create,
+    Update,
+    Delete,
+}
+
+/// <summary>One record's part of a call to a system: an intent on its way out.</summary>
+/// <param name="IntentId">The revision of the customer's entry that records the intent: unique per customer.</param>
+/// <param name="ExternalId">Null for a create.</param>
+/// <param name="CreationKey">Immutable, made before the first call; carried by a create so that it can be found again. Null otherwise.</param>
+/// <param name="StartBefore">The call may not start later: the hub counts the intent as lost after that, plus the system's longest call time.</param>
+public sealed record RecordWrite(
+    string CustomerId,
+    string LinkId,
+    long LinkEpoch,
+    long IntentId,
+    WriteKind Kind,
+    string RecordType,
+    string Object,
+    string? ExternalId,
+    string? CreationKey,
+    ImmutableArray<FieldWrite> Fields,
+    DateTimeOffset StartBefore);
+
+/// <param name="Version">Revision at which the golden value last changed: a later write never carries a smaller one.</param>
+public readonly record struct FieldWrite(string Field, FieldValue Value, long Version);
+
+/// <summary>What became of one record's part of a call. Expected answers of a system are values, never exceptions.</summary>
+public abstract record WriteOutcome
+{
+    /// <summary>The system took it.</summary>
+    /// <param name="ExternalId">The record's id, for a create; null otherwise.</param>
+    /// <param name="Stored">What the record holds now, canonical, for the fields that the system told (in its answer or on a read-back); a field not told is believed to hold what was written.</param>
+    /// <param name="At">The system's own time of the save; null: not told.</param>
+    public sealed record Done(string? ExternalId, ImmutableArray<FieldStored> Stored, long? Version, DateTimeOffset? At) : WriteOutcome;
+
+    /// <summary>Nothing was done; the system asks to wait.</summary>
+    public sealed record Throttled(DateTimeOffset Until, string Code) : WriteOutcome;
+
+    /// <summary>Nothing was done, and trying again may help (unavailable, row locked).</summary>
+    public sealed record Transient(string Code) : WriteOutcome;
+
+    /// <summary>Nobody knows whether it was done (time-out, broken connection).</summary>
+    public sealed record Ambiguous(string Code) : WriteOutcome;
+
+    /// <summary>Nothing was done, and the same call will never succeed. No fields: the record as a whole is refused.</summary>
+    public sealed record Rejected(ImmutableArray<string> Fields, string Code, string? Advice = null) : WriteOutcome;
+
+    /// <summary>The record is not there any more.</summary>
+    public sealed record Gone(string Code) : WriteOutcome;
+
+    /// <summary>A create met a record that is there already under the same key.</summary>
+    public sealed record Conflict(string ExistingId, bool CarriesOurKey) : WriteOutcome;
+}
+
+public readonly record struct FieldStored(string Field, FieldValue Value);
+
+/// <summary>What a read of one record by its id, or by a creation key, found.</summary>
+public abstract record ReadOutcome
+{
+    /// <param name="SeenAt">The hub's time just before the read was started.</param>
+    public sealed record Found(string ExternalId, ImmutableArray<FieldStored> Fields, long? Version, DateTimeOffset SeenAt) : ReadOutcome;
+
+    public sealed record Missing(DateTimeOffset SeenAt) : ReadOutcome;
+
+    public sealed record Failed(string Code, DateTimeOffset? RetryAt) : ReadOutcome;
+}
