@@ -38,7 +38,4 @@ internal enum PlantedFault
 
     /// <summary>A parked edit is answered but not stored.</summary>
     DropParkedEdit,
-
-    /// <summary>Edits of a record that is being founded do not wait for it.</summary>
-    FoundSideBySide,
 }
