@@ -28,7 +28,7 @@ sealed partial class World
         var who = _people.Below(_systems.Length);
         var system = _systems[who];
         CollectTouchable(system);
-        if (_touchable.Count == 0 || _people.OneIn(8)) CreateSomething(system);
+        if (_touchable.Count == 0 || _people.OneIn(10)) CreateSomething(system);
         else if (_deletesLeft > 0 && _people.OneIn(8)) DeleteOrRestore(system);
         else if (_mergesLeft > 0 && _people.OneIn(6)) MergeSome(system);
         else if (_conversionsLeft > 0 && _people.OneIn(4)) ConvertSome(system);
@@ -74,8 +74,20 @@ sealed partial class World
         system.Set(record, sets, Saver.Human);
 
         // "V, X, V again": a person who changes a mind soon after.
-        if (_people.OneIn(6)) Plan(_clock.Now + _people.Ticks(Clock.Second, 3 * Clock.Minute), Kind.FlowLooks, who, number: sets[0].Item1, cargo: record);
+        if (!_people.OneIn(6)) return;
+        var back = new MindChange(who, record, sets[0].Item1, record.Values[sets[0].Item1]);
+        Plan(_clock.Now + _people.Ticks(Clock.Second, 3 * Clock.Minute), Kind.MindChanges, -1, cargo: back with { Value = DrawValue(record, type.Fields[back.Field]) });
+        Plan(_clock.Now + _people.Ticks(3 * Clock.Minute, 8 * Clock.Minute), Kind.MindChanges, -1, cargo: back);
     }
+
+    void ChangeMind(MindChange change)
+    {
+        _systems[change.System].Set(change.Record, [(change.Field, change.Value)], Saver.Human);
+        SendReports(change.System);
+    }
+
+    /// <summary>A value that a person sets some time after having set another.</summary>
+    sealed record MindChange(int System, FakeRecord Record, int Field, FieldValue Value);
 
     FieldValue DrawValue(FakeRecord record, FieldPlan field)
     {

@@ -30,7 +30,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
     /// <summary>Fields that a flow will look at some time from now.</summary>
     public List<(FakeRecord Record, int Field)> FlowsWoken { get; } = [];
 
-    /// <summary>Off once people rest and flows, triggers and refusals are only a memory of the past.</summary>
+    /// <summary>People rest, and the network and the system are as they should be. Its habits stay: flows, triggers, refusals.</summary>
     public bool Resting { get; set; }
 
     public FakeRecord? Find(string id) => _byId.GetValueOrDefault(id);
@@ -307,7 +307,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
             if (!habit.Mapped) continue;
             var kept = Render(habit, values[f]);
             if (!kept.IsBlank) _saving.Add(new FieldSave(f, FieldValue.Cleared, kept, by));
-            else if (habit.Default is { } filled && !Resting) _saving.Add(new FieldSave(f, FieldValue.Cleared, filled, Saver.Default));
+            else if (habit.Default is { } filled) _saving.Add(new FieldSave(f, FieldValue.Cleared, filled, Saver.Default));
         }
         if (write is not null) AddTriggers(record, write);
         Commit(record, by, write);
@@ -316,7 +316,6 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
 
     void AddTriggers(FakeRecord record, RecordWrite write)
     {
-        if (Resting) return;
         var type = world.Types[record.Object.Type];
         foreach (var field in write.Fields)
         {
@@ -342,7 +341,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
 
         foreach (var field in save.Fields)
         {
-            if (field.By != Saver.Flow && !Resting && record.Object.Habits[field.Field].FlowInsists is not null) FlowsWoken.Add((record, field.Field));
+            if (field.By != Saver.Flow && record.Object.Habits[field.Field].FlowInsists is not null) FlowsWoken.Add((record, field.Field));
         }
         if (plan.Reports != ReportForm.PollOnly) Report(EditOf(record, save));
         return true;

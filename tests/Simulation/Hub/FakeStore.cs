@@ -17,9 +17,13 @@ sealed class FakeStore : IAppendView
     readonly Dictionary<string, string> _keys = new(StringComparer.Ordinal);
     readonly Dictionary<SourceRecord, string> _records = [];
     readonly Dictionary<string, Customer> _snapshots = new(StringComparer.Ordinal);
+    readonly Dictionary<string, Customer> _folds = new(StringComparer.Ordinal);
+    readonly DeliveryRows[] _deliveries;
 
-    public FakeStore(Clock clock, int partitionCount)
+    public FakeStore(Clock clock, int partitionCount, int systemCount)
     {
+        _deliveries = new DeliveryRows[systemCount];
+        for (var s = 0; s < systemCount; s++) _deliveries[s] = new DeliveryRows(partitionCount);
         _clock = clock;
         _partitionCount = partitionCount;
         _journal = new List<PlacedEntry>[partitionCount];
@@ -37,6 +41,8 @@ sealed class FakeStore : IAppendView
     public IReadOnlyDictionary<SourceRecord, string> Records => _records;
 
     public int Entries { get; private set; }
+
+    public DeliveryRows DeliveryOf(int system) => _deliveries[system];
 
     public long TailOf(int partition) => _journal[partition].Count;
 
@@ -77,6 +83,15 @@ sealed class FakeStore : IAppendView
             else _records[record.Record] = record.CustomerId;
         }
         return decision.Answer;
+    }
+
+    /// <summary>The fold of all entries, kept up to date: what the checks and the background see.</summary>
+    public Customer Peek(string customerId, HubDefinition hub)
+    {
+        var entries = _entries[customerId];
+        var customer = _folds.GetValueOrDefault(customerId);
+        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i], hub);
+        return _folds[customerId] = customer!;
     }
 
     /// <summary>The snapshot and the fold of what came after it; null: there is no such customer.</summary>

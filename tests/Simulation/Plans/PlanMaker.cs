@@ -8,7 +8,7 @@ namespace OrleansCrm.Simulation.Plans;
 /// <summary>Draws a world's plan from its seed.</summary>
 static class PlanMaker
 {
-    static readonly string[] SystemNames = ["salesforce", "hubspot", "dynamics", "shop"];
+    static readonly string[] SystemNames = ["salesforce", "hubspot", "dynamics", "zendesk"];
     static readonly string[] Texts = ["Ada Lovelace", "ada lovelace", "Grace", " Grace ", "Hopper Grace of Arlington", "n/a", "Zoë"];
     static readonly string[] Stages = ["new", "open", "won", "lost"];
     static readonly string[] Members = ["\"a\"", "\"b\"", "\"c\""];
