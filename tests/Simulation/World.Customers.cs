@@ -122,7 +122,7 @@ sealed partial class World
         if (customer is null) return null;
 
         // A silo never decides under an older version than the customer's last entry: it loads the newer definition first.
-        if (customer.DefinitionVersion > silo.Hub.Version && !Planted(SimulatedFault.OlderDefinition))
+        if (customer.DefinitionVersion > silo.Hub.Version)
         {
             silo.Hub = _plan.Definitions[customer.DefinitionVersion - 1];
             _story?.Add($"silo {silo.Index} meets definition {silo.Hub.Version} and loads it");

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Simulation.FakeSystems;
 using OrleansCrm.Simulation.Hub;
 using OrleansCrm.Simulation.Time;
 

@@ -3,7 +3,6 @@ using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Simulation.FakeSystems;
-using OrleansCrm.Simulation.Plans;
 
 namespace OrleansCrm.Simulation;
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Simulation.FakeSystems;
 using OrleansCrm.Simulation.Hub;

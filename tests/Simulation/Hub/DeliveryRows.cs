@@ -11,7 +11,7 @@ sealed class DeliveryRows(int partitionCount)
 
     public long Epoch { get; private set; }
 
-    public Guard? Guard { get; private set; }
+    public Brakes? Brakes { get; private set; }
 
     public IEnumerable<DueLink> Rows => _rows.Values;
 
@@ -26,7 +26,7 @@ sealed class DeliveryRows(int partitionCount)
         Epoch++;
         var cursors = ImmutableArray.CreateBuilder<PartitionCursor>(_cursors.Length);
         for (var p = 0; p < _cursors.Length; p++) cursors.Add(new PartitionCursor(p, _cursors[p]));
-        return new DeliveryMessage.Started(Epoch, cursors.MoveToImmutable(), Scan(new DeliveryEffect.Scan(ScanOf.Due, now, rowsMax)), Guard);
+        return new DeliveryMessage.Started(Epoch, cursors.MoveToImmutable(), Scan(new DeliveryEffect.Scan(ScanOf.Due, now, rowsMax)), Brakes);
     }
 
     public RowsAnswer Mark(DeliveryEffect.Mark mark)
@@ -42,7 +42,7 @@ sealed class DeliveryRows(int partitionCount)
         if (save.Epoch != Epoch) return RowsAnswer.Fenced;
         foreach (var row in save.Upserts) _rows[new LinkKey(row.CustomerId, row.LinkId)] = row;
         foreach (var key in save.Removals) _rows.Remove(key);
-        if (save.Guard is { } guard) Guard = guard;
+        if (save.Brakes is { } brakes) Brakes = brakes;
         return RowsAnswer.Ok;
     }
 

@@ -6,7 +6,7 @@ namespace OrleansCrm.Simulation.Runner;
 /// <summary>Runs a range of seeds on some threads and gathers what they found.</summary>
 sealed class SeedRange(ulong from, ulong count, int jobs, PlantedFault planted)
 {
-    readonly object _gate = new();
+    readonly Lock _gate = new();
     readonly List<WorldResult> _failed = [];
     readonly int[] _eventCounts = new int[count];
     ulong _next;
