@@ -212,6 +212,7 @@ sealed partial class World
 
     void CommitIsAnswered(Silo silo, Ending ending)
     {
+        if (_story is not null && ending.Answer is not CommitAnswer.Committed) Tell($"commit of {ending.Slot.CustomerId} on silo {silo.Index} ends {ending.Answer}");
         if (!ending.Slot.Gone) StepActivation(silo, ending.Slot, new ActivationMessage.Ended(ending.Answer));
     }
 

@@ -13,10 +13,10 @@ sealed partial class World
         Reads = 4,
         Begun = 8,
         Saves = 8,
-        Poll = TimeSpan.FromMinutes(4),
-        Scan = TimeSpan.FromMinutes(5),
-        Waiting = TimeSpan.FromMinutes(10),
-        Cursors = TimeSpan.FromMinutes(5),
+        Poll = TimeSpan.FromMinutes(9),
+        Scan = TimeSpan.FromMinutes(6),
+        Waiting = TimeSpan.FromMinutes(6),
+        Cursors = TimeSpan.FromMinutes(6),
     };
 
     static CustomerActivation NewActivation(string customerId) => new(customerId);

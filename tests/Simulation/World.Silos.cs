@@ -51,7 +51,7 @@ sealed partial class World
     void ScheduleFaults()
     {
         var troubles = _plan.Troubles;
-        var span = _plan.Activity + 20 * Clock.Minute;
+        var span = _plan.Activity + 3 * Clock.Minute;
         for (var i = 0; i < troubles.Crashes; i++) Plan(Clock.Start + _faults.Ticks(Clock.Second, span), Kind.SiloCrashes, _faults.Below(_silos.Length));
         for (var i = 0; i < troubles.Freezes; i++) Plan(Clock.Start + _faults.Ticks(Clock.Second, span), Kind.SiloFreezes, _faults.Below(_silos.Length));
         for (var i = 0; i < troubles.Twins; i++) Plan(Clock.Start + _faults.Ticks(Clock.Second, span), Kind.SiloIsSuspected, _faults.Below(_silos.Length));
@@ -92,7 +92,7 @@ sealed partial class World
     {
         var silo = _silos[index];
         if (!silo.Alive) return;
-        var length = _faults.OneIn(3) ? _faults.Ticks(Clock.Second, 20 * Clock.Second) : _faults.Ticks(Clock.Minute, 15 * Clock.Minute);
+        var length = _faults.OneIn(3) ? _faults.Ticks(Clock.Second, 20 * Clock.Second) : _faults.Ticks(Clock.Minute, 10 * Clock.Minute);
         silo.FrozenUntil = _clock.Now + length;
         _story?.Add($"silo {index} freezes until {Clock.Tell(silo.FrozenUntil)}");
         SuspectFor(index, length);

@@ -10,7 +10,7 @@ namespace OrleansCrm.Simulation;
 /// <summary>Work in the background, people in the console, and the safety net: polls, changed definitions, freed keys, released guards.</summary>
 sealed partial class World
 {
-    const long UpkeepEvery = 12 * Clock.Minute;
+    const long UpkeepEvery = 10 * Clock.Minute;
 
     readonly List<Edit> _polled = [];
     int _newestVersion = 1;

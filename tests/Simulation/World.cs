@@ -110,7 +110,7 @@ sealed partial class World
         if (_plan.Troubles.DefinitionChangeAfter is { } after) Plan(Clock.Start + after, Kind.DefinitionChanges, -1);
         Plan(Clock.Start + UpkeepEvery, Kind.UpkeepRuns, -1);
 
-        var rest = Clock.Start + _plan.Activity + 30 * Clock.Minute;
+        var rest = Clock.Start + _plan.Activity + 5 * Clock.Minute;
         while (_agenda.NextAt <= rest && _events < EventsMax) Step();
         _clock.MoveTo(rest);
         Drain();
@@ -138,7 +138,7 @@ sealed partial class World
             var before = (_store.Entries, _callsStarted, _postsUnanswered, _saves: SavesSoFar());
             for (var s = 0; s < _systems.Length; s++) Poll(s);
             Upkeep(thorough: true);
-            var until = _clock.Now + UpkeepEvery + 5 * Clock.Minute;
+            var until = _clock.Now + UpkeepEvery;
             while (_agenda.NextAt <= until && _events < EventsMax) Step();
             _clock.MoveTo(until);
             quiet = before == (_store.Entries, _callsStarted, _postsUnanswered, SavesSoFar()) && _postsUnanswered == 0 ? quiet + 1 : 0;

@@ -43,9 +43,9 @@ static class PlanMaker
             Troubles = troubles,
             People = rest.Between(1, 3),
             Edits = rest.Between(8, 24),
-            Activity = rest.Ticks(5 * Clock.Minute, 90 * Clock.Minute),
+            Activity = rest.Ticks(2 * Clock.Minute, 40 * Clock.Minute),
             Silos = rest.Between(1, 3),
-            PartitionCount = rest.Between(4, 8),
+            PartitionCount = rest.Between(2, 5),
         };
     }
 
@@ -65,7 +65,7 @@ static class PlanMaker
             LostSignalPercent = chance.OneIn(2) ? chance.Between(10, 100) : 0,
             MessageDelayMax = chance.OneIn(2) ? chance.Ticks(Clock.Millisecond, 2 * Clock.Second) : chance.Ticks(Clock.Millisecond, Clock.Minute),
             SiloSkewMax = chance.OneIn(4) ? chance.Ticks(0, 3 * Clock.Minute) : chance.Ticks(0, Clock.Second / 2),
-            DefinitionChangeAfter = chance.OneIn(5) ? chance.Ticks(Clock.Minute, 40 * Clock.Minute) : null,
+            DefinitionChangeAfter = chance.OneIn(5) ? chance.Ticks(Clock.Minute, 20 * Clock.Minute) : null,
             Deletes = chance.OneIn(3) ? chance.Between(1, 2) : 0,
             Merges = chance.OneIn(4) ? 1 : 0,
             Conversions = chance.OneIn(3) ? 1 : 0,
@@ -243,7 +243,7 @@ static class PlanMaker
         var skewMax = calm ? 0 : tolerance - rounding - Clock.Second / 2;
         var skew = chance.Ticks(-skewMax, skewMax / 2);
         var marks = chance.OneIn(2);
-        var callTime = chance.Ticks(Clock.Minute, 5 * Clock.Minute);
+        var callTime = chance.Ticks(Clock.Minute, 3 * Clock.Minute);
         var tight = !calm && chance.OneIn(6);
 
         return new SystemPlan
@@ -257,7 +257,7 @@ static class PlanMaker
                 Guard = tight
                     ? new GuardDefinition { Window = TimeSpan.FromTicks(chance.Ticks(10 * Clock.Minute, Clock.Hour)), Creates = chance.Between(0, 2), Clears = chance.Between(0, 2), Changes = chance.Between(1, 4), Deletes = chance.Between(0, 1), Merges = 1 }
                     : new GuardDefinition(),
-                Retry = new RetryPolicy { MaxRetries = chance.Between(3, 8), Delay = TimeSpan.FromTicks(chance.Ticks(Clock.Second, 10 * Clock.Second)), MaxDelay = TimeSpan.FromMinutes(10) },
+                Retry = new RetryPolicy { MaxRetries = chance.Between(3, 8), Delay = TimeSpan.FromTicks(chance.Ticks(Clock.Second, 10 * Clock.Second)), MaxDelay = TimeSpan.FromMinutes(3) },
                 Budget = new BudgetDefinition { PerSecond = chance.OneIn(4) ? chance.Between(1, 5) : null, Burst = chance.Between(2, 20), BatchSize = chance.Between(1, 10), Concurrency = chance.Between(1, 3) },
             },
             Objects = [.. objects],
@@ -266,10 +266,10 @@ static class PlanMaker
             HasVersions = chance.OneIn(2),
             HasMarks = marks,
             Skew = skew,
-            ReportDelayMax = chance.OneIn(2) ? chance.Ticks(Clock.Millisecond, 5 * Clock.Second) : chance.Ticks(Clock.Second, 15 * Clock.Minute),
+            ReportDelayMax = chance.OneIn(2) ? chance.Ticks(Clock.Millisecond, 5 * Clock.Second) : chance.Ticks(Clock.Second, 8 * Clock.Minute),
             ReportsLostPercent = calm ? 0 : chance.OneIn(3) ? chance.Between(1, 40) : 0,
             ReportsDoubledPercent = chance.OneIn(3) ? chance.Between(1, 30) : 0,
-            PollEvery = chance.Ticks(5 * Clock.Minute, 30 * Clock.Minute),
+            PollEvery = chance.Ticks(3 * Clock.Minute, 15 * Clock.Minute),
             SearchLag = chance.OneIn(3) ? chance.Ticks(0, Clock.Minute) : 0,
             ReceiptTellsStored = chance.OneIn(2),
             ReceiptTellsVersion = chance.OneIn(2),
