@@ -22,6 +22,35 @@ public sealed record Commit(ImmutableArray<CustomerAppend> Appends)
 {
     /// <summary>Such commits travel in transactions of their own, sorted, lest two of them wait for each other.</summary>
     public bool TakesKeys => Appends.Any(a => a.KeysTaken.Length + a.RecordsTaken.Length > 0);
+
+    /// <summary>It takes keys or gives some up: either locks their rows, so both travel in the same sorted transactions.</summary>
+    public bool TouchesKeys => Appends.Any(a => a.KeysTaken.Length + a.RecordsTaken.Length + a.KeysGiven.Length + a.RecordsGiven.Length > 0);
+
+    /// <summary>Stops a commit that no store could take as it stands.</summary>
+    /// <exception cref="ArgumentException">Not one or two customers, one customer twice, an append without entries, entries of another customer or with a gap, or one key taken by both.</exception>
+    public void EnsureWellFormed()
+    {
+        if (Appends.Length is not (1 or 2)) throw new ArgumentException($"A commit is over one customer or two, not {Appends.Length}.");
+        foreach (var append in Appends)
+        {
+            if (append.Entries.Length == 0) throw new ArgumentException($"The commit has no entry for customer {append.CustomerId}.");
+            for (var i = 0; i < append.Entries.Length; i++)
+            {
+                var entry = append.Entries[i];
+                if (entry.CustomerId != append.CustomerId || entry.Revision != append.ExpectedRevision + 1 + i)
+                {
+                    throw new ArgumentException(
+                        $"Entry {i} for customer {append.CustomerId} after revision {append.ExpectedRevision} is revision {entry.Revision} of {entry.CustomerId}.");
+                }
+            }
+        }
+        if (Appends is not [var one, var other]) return;
+        if (one.CustomerId == other.CustomerId) throw new ArgumentException($"The commit names customer {one.CustomerId} twice.");
+        if (one.KeysTaken.Intersect(other.KeysTaken, StringComparer.Ordinal).Any() || one.RecordsTaken.Intersect(other.RecordsTaken).Any())
+        {
+            throw new ArgumentException($"Customers {one.CustomerId} and {other.CustomerId} take the same key in one commit.");
+        }
+    }
 }
 
 /// <summary>The store's answer to one commit.</summary>

@@ -3,7 +3,6 @@ using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Domain.Identity;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 
@@ -633,7 +632,7 @@ public sealed class CustomerDecision
         {
             foreach (var field in _type.IdentityKeys)
             {
-                if (customer.Value(field) is { IsBlank: false } value) wanted.Add(IdentityKey.Of(_type.Name, field, value));
+                if (customer.Value(field) is { } value && IdentityKey.Of(_type.Name, field, value) is { } key) wanted.Add(key);
             }
         }
         var held = new List<string>();
