@@ -1,0 +1,288 @@
+using System.Collections.Immutable;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
+
+namespace OrleansCrm.Domain.Delivery;
+
+// What may start: links to begin, calls, reads; within budget, guard, circuit and concurrency.
+public sealed partial class DeliveryMachine
+{
+    /// <summary>Code of a write that was dropped before its call; safe to answer, since nothing was sent.</summary>
+    public const string NotStartedCode = "not-started";
+
+    static readonly WriteOutcome NotStarted = new WriteOutcome.Transient(NotStartedCode);
+
+    readonly SortedDictionary<long, HeldWrite> _held = [];
+    readonly SortedDictionary<long, ImmutableArray<LinkKey>> _calls = [];
+
+    // Begun and not answered. Never above the limit, held ones included.
+    int _beginning;
+    int _reading;
+    long _linkTurns;
+    long _callTurns;
+
+    // Operations promised to links that are beginning.
+    GuardCounts _spoken;
+
+    // Operations that may start before the guard must be saved again: what is saved counts them already.
+    GuardCounts _booked;
+
+    DateTimeOffset _lingersUntil;
+
+    IEnumerable<TrackedLink> HeldLinks() => [.. _held.Values.Select(h => _links[new(h.Write.CustomerId, h.Write.LinkId)])];
+
+    void Hold(TrackedLink link, RecordWrite write, in Moment at)
+    {
+        Lift(link);
+        link.Phase = LinkPhase.Held;
+        link.Write = write;
+        link.Read = null;
+        if (link.Again <= write.IntentId) link.Again = 0;
+        link.HeldAs = _numbers++;
+        _held.Add(link.HeldAs, new(write, link.Row.State == DueState.Retrying ? Later(link.Row.Priority, DeliveryPriority.Retries) : link.Row.Priority, link.HeldAs, at.Now));
+    }
+
+    void DropHeld(in Moment at)
+    {
+        if (_held.Count == 0) return;
+        var runs = Runs(at);
+        foreach (var link in HeldLinks())
+        {
+            if (!runs || IsTooLate(link.Write!, at)) DropHeld(link, at);
+        }
+    }
+
+    static bool IsTooLate(RecordWrite write, in Moment at) => at.Now > write.StartBefore && at.Planted != PlantedFault.CallAfterDeadline;
+
+    void DropHeld(TrackedLink link, in Moment at)
+    {
+        _held.Remove(link.HeldAs);
+        link.NotStarted = true;
+        Undo(link);
+        var write = link.Write!;
+        Report(link, new CustomerCall.End(write.LinkId, write.LinkEpoch, write.IntentId, NotStarted), at);
+    }
+
+    void Charge(TrackedLink link, RecordWrite write, in Moment at)
+    {
+        link.Charged = Guard.KindsOf(write);
+        link.ChargedAt = at.Now;
+        Guard = Guard.Record(at.System.Guard, at.Now, link.Charged);
+        _booked = _booked.Less(GuardCounts.Each(link.Charged));
+        if (_saving is not null) _chargedSince = _chargedSince.Plus(GuardCounts.Each(link.Charged));
+    }
+
+    void Undo(TrackedLink link)
+    {
+        Guard = Guard.Undone(link.ChargedAt, link.Charged);
+        link.Charged = Guarded.None;
+    }
+
+    // Of the operations a kind's limit leaves, a part is booked ahead, so that not every call waits for the guard to be saved.
+    int BookedAhead(GuardDefinition guard, Guarded kind) =>
+        Guard.Limit(guard, kind) is { } limit ? Math.Clamp(limit / 4, 1, _limits.Begun) : 0;
+
+    Operations Allowed(in Moment at)
+    {
+        if (at.Planted == PlantedFault.GuardOff) return Operations.All;
+        var allowed = Guarded.None;
+        foreach (var kind in GuardCounts.Kinds)
+        {
+            if (kind == Guarded.Merge) continue; // no delivery merges
+            var room = Guard.Room(at.System.Guard, kind, at.Now);
+            if (room != int.MaxValue)
+            {
+                var booked = _booked.Of(kind);
+                if (booked <= BookedAhead(at.System.Guard, kind) / 2 && room > booked && _saving?.Ahead is null) _brakesDirty = true;
+                room = Math.Min(room, booked);
+            }
+            if (room > _spoken.Of(kind)) allowed |= kind;
+        }
+        return (Operations)allowed;
+    }
+
+    int LinksToBegin(in Moment at)
+    {
+        if (!Runs(at) || !Circuit.Allows(at.Now)) return 0;
+        var free = Circuit.State == CircuitState.Closed ? Math.Max(1, at.System.Budget.Concurrency - CallsUnderWay) : 1;
+        // No further ahead than what can be called soon: an intent ages, and a link not yet begun still takes newer edits along.
+        var calls = Budget.Available(at.System.Budget, DeliveryPriority.People, at.Now, free);
+        var links = Circuit.State == CircuitState.Closed ? (long)calls * Math.Max(1, at.System.Budget.BatchSize) : calls;
+        return (int)Math.Min(links, _limits.Begun) - _beginning - _held.Count;
+    }
+
+    void BeginLinks(in Moment at)
+    {
+        Span<bool> ready = stackalloc bool[PriorityTurns.Levels];
+        for (var room = LinksToBegin(at); room > 0; room--)
+        {
+            for (var i = 0; i < ready.Length; i++)
+            {
+                ready[i] = IsFirst(_ready[i], at.Now, out _) && Budget.Allows(at.System.Budget, (DeliveryPriority)i, at.Now);
+            }
+            if (PriorityTurns.Next(ready, _linkTurns) is not { } turn) return;
+            var link = _links[_ready[(int)turn].Min.Key];
+            if (link.Read is { } read)
+            {
+                if (!MayCall(turn, at)) return;
+                StartRead(link, read, at);
+            }
+            else if (link.Old is { } old && at.Planted == PlantedFault.ResendTheOldWrite) Hold(link, old with { StartBefore = DateTimeOffset.MaxValue }, at);
+            else if (!Begin(link, at)) return;
+            _linkTurns++;
+        }
+    }
+
+    // False: nothing can begin before the guard is saved.
+    bool Begin(TrackedLink link, in Moment at)
+    {
+        var allowed = Allowed(at);
+        if (!allowed.HasFlag(Operations.Change) && Guard.Room(at.System.Guard, Guarded.Change, at.Now) > _booked.Changes) return false;
+        var needs = link.Row.Needs;
+        if ((allowed & needs) != needs)
+        {
+            if ((Guard.Held & (Guarded)needs & ~(Guarded)allowed) != Guarded.None) PutAside(link, DueLink.Guard, needs, at);
+            else
+            {
+                Lift(link);
+                AwaitRoom(link, needs, at);
+            }
+            return true;
+        }
+        Lift(link);
+        link.Phase = LinkPhase.Beginning;
+        link.Row = link.Row with { Needs = Operations.None };
+        link.Spoken = allowed;
+        _spoken = _spoken.Plus(GuardCounts.Each((Guarded)allowed));
+        _beginning++;
+        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed));
+        return true;
+    }
+
+    bool MayCall(DeliveryPriority priority, in Moment at) =>
+        Runs(at) && Circuit.Allows(at.Now) && CallsUnderWay < Math.Max(1, at.System.Budget.Concurrency) && Budget.Allows(at.System.Budget, priority, at.Now);
+
+    void Spend(in Moment at)
+    {
+        Budget = Budget.Taken(at.System.Budget, at.Now);
+        Circuit = Circuit.Started(at.Now);
+        if (at.System.Budget.PerDay is { } day && ++_spentUnsaved >= Math.Max(1, day / 100)) _brakesDirty = true;
+    }
+
+    void StartRead(TrackedLink link, BeginAnswer.ReadFirst read, in Moment at)
+    {
+        Lift(link);
+        Spend(at);
+        _reading++;
+        link.Phase = LinkPhase.Reading;
+        at.Effects.Add(new DeliveryEffect.Read(link.Key.CustomerId, link.Key.LinkId, read.LinkEpoch, read.Object, read.ExternalId, read.CreationKey));
+    }
+
+    void StartCalls(in Moment at)
+    {
+        _lingersUntil = DateTimeOffset.MinValue;
+        Span<bool> waiting = stackalloc bool[PriorityTurns.Levels];
+        while (_held.Count > 0)
+        {
+            waiting.Clear();
+            foreach (var held in _held.Values) waiting[(int)held.Priority] = true;
+            for (var i = 0; i < waiting.Length; i++) waiting[i] &= MayCall((DeliveryPriority)i, at);
+            if (PriorityTurns.Next(waiting, _callTurns) is not { } turn) return;
+
+            var size = Math.Max(1, at.System.Budget.BatchSize);
+            var batch = BatchFormer.Next(_held.Values, turn, size);
+            _lingersUntil = BatchFormer.LingersUntil(batch, size, Budget.IsScarce(at.System.Budget, at.Now), _beginning > 0, _limits.Linger);
+            if (_lingersUntil > at.Now) return;
+            Call(batch, at);
+            _callTurns++;
+        }
+    }
+
+    void Call(ImmutableArray<HeldWrite> batch, in Moment at)
+    {
+        Spend(at);
+        var call = _numbers++;
+        var keys = ImmutableArray.CreateBuilder<LinkKey>(batch.Length);
+        foreach (var held in batch)
+        {
+            var link = _links[new(held.Write.CustomerId, held.Write.LinkId)];
+            _held.Remove(held.Order);
+            link.Phase = LinkPhase.Calling;
+            link.CallId = call;
+            keys.Add(link.Key);
+        }
+        _calls.Add(call, keys.ToImmutable());
+        at.Effects.Add(new DeliveryEffect.Call(call, batch[0].Write.Kind, [.. batch.Select(h => h.Write)]));
+    }
+
+    void TakeCallEnded(DeliveryMessage.CallEnded ended, in Moment at)
+    {
+        if (!_calls.Remove(ended.CallId, out var keys)) return;
+        var outcomes = Complete(ended.Outcomes, keys.Length);
+        Judge(outcomes, at);
+        if (at.Planted == PlantedFault.ParkWholeBatch && outcomes.FirstOrDefault(o => o is WriteOutcome.Rejected) is { } refusal) outcomes = [.. outcomes.Select(_ => refusal)];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            var link = _links[keys[i]];
+            var write = link.Write!;
+            if (WasNotDone(outcomes[i])) Undo(link);
+            link.NotStarted = outcomes[i] is WriteOutcome.Transient { Code: NotStartedCode };
+            if (at.Planted == PlantedFault.RetryACreateBlindly && outcomes[i] is WriteOutcome.Ambiguous && write.Kind == WriteKind.Create && !_stopped) Hold(link, write, at);
+            else Report(link, new CustomerCall.End(write.LinkId, write.LinkEpoch, write.IntentId, outcomes[i]), at);
+        }
+    }
+
+    static ImmutableArray<WriteOutcome> Complete(ImmutableArray<WriteOutcome> outcomes, int count)
+    {
+        if (outcomes.IsDefault) outcomes = [];
+        if (outcomes.Length == count) return outcomes;
+        return [.. outcomes.Take(count), .. Enumerable.Repeat<WriteOutcome>(new WriteOutcome.Ambiguous("no-answer"), Math.Max(0, count - outcomes.Length))];
+    }
+
+    static bool WasNotDone(WriteOutcome outcome) => outcome is not (WriteOutcome.Done or WriteOutcome.Ambiguous);
+
+    // One record that the system took, or refused, is proof that the system works.
+    void Judge(ImmutableArray<WriteOutcome> outcomes, in Moment at)
+    {
+        if (outcomes.All(o => o is WriteOutcome.Transient { Code: NotStartedCode })) Circuit = Circuit.Withdrawn();
+        else if (outcomes.All(o => o is WriteOutcome.Throttled))
+        {
+            Circuit = Circuit.Throttled(_circuitPolicy, at.Now, outcomes.Max(o => ((WriteOutcome.Throttled)o).Until));
+        }
+        else if (outcomes.All(o => o is WriteOutcome.Transient or WriteOutcome.Ambiguous or WriteOutcome.Throttled))
+        {
+            Circuit = Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
+        }
+        else Circuit = Circuit.Answered();
+    }
+
+    void TakeReadEnded(DeliveryMessage.ReadEnded ended, in Moment at)
+    {
+        if (!_links.TryGetValue(new(ended.CustomerId, ended.LinkId), out var link) || link.Phase != LinkPhase.Reading) return;
+        _reading--;
+        var read = link.Read!;
+        link.Read = null;
+        if (ended.Outcome is ReadOutcome.Failed failed)
+        {
+            Circuit = failed.RetryAt is { } until ? Circuit.Throttled(_circuitPolicy, at.Now, until) : Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
+            // The customer is asked anew rather than the same read made again: its link may have moved meanwhile.
+            Retry(link, failed.Code, failed.RetryAt, counts: failed.RetryAt is null, at);
+            return;
+        }
+        Circuit = Circuit.Answered();
+        Report(link, new CustomerCall.Seen(ended.LinkId, read.LinkEpoch, ended.Outcome), at);
+    }
+
+    void ConsiderCalls(in Moment at, Action<DateTimeOffset> consider)
+    {
+        if (!Runs(at)) return;
+        if (Circuit.State == CircuitState.Open) consider(Circuit.Until);
+        foreach (var held in _held.Values) consider(RetrySchedule.After(held.Write.StartBefore, TimeSpan.FromTicks(1)));
+        consider(_lingersUntil);
+        for (var i = 0; i < PriorityTurns.Levels; i++)
+        {
+            var priority = (DeliveryPriority)i;
+            if (IsFirst(_ready[i], at.Now, out _) || _held.Values.Any(h => h.Priority == priority)) consider(Budget.NextAt(at.System.Budget, priority, at.Now));
+        }
+    }
+}
