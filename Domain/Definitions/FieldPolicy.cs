@@ -109,6 +109,12 @@ public sealed record FieldPolicy
 
     public PolicyEffect Effective { get; init; } = PolicyEffect.All;
 
+    /// <summary>The definition version that brought this policy; 0: it was there from the first.</summary>
+    public int SinceVersion { get; init; }
+
+    /// <summary>When that version was applied: where it takes effect <see cref="PolicyEffect.Now"/>, older claims change nothing.</summary>
+    public DateTimeOffset SinceTime { get; init; }
+
     /// <summary>Names of the fields that the owners' conditions read.</summary>
     public IEnumerable<string> FieldsRead() => Tiers.SelectMany(t => t.Owners).SelectMany(o => o.When?.FieldsRead() ?? []);
 }

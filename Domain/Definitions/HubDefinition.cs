@@ -8,6 +8,8 @@ public sealed class HubDefinition
 {
     readonly FrozenDictionary<string, RecordTypeDefinition> _recordTypes;
     readonly FrozenDictionary<string, SystemDefinition> _systems;
+    // Worked out at first use: what one thread finds another would find too.
+    Claims.HubRules? _rules;
 
     public HubDefinition(ImmutableArray<RecordTypeDefinition> recordTypes, ImmutableArray<SystemDefinition> systems)
     {
@@ -43,6 +45,9 @@ public sealed class HubDefinition
 
     /// <summary>A fault planted by a test to prove that it is caught; none in every real hub.</summary>
     internal PlantedFault Planted { get; init; }
+
+    /// <summary>The rules of every field of every kind of source record under this definition.</summary>
+    public Claims.HubRules Rules => _rules ??= new(this);
 
     public RecordTypeDefinition? RecordType(string name) => _recordTypes.GetValueOrDefault(name);
 

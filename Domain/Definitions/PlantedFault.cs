@@ -5,6 +5,126 @@ internal enum PlantedFault
 {
     None = 0,
 
+    // Claims
+    /// <summary>A full report makes an old value new.</summary>
+    EqualValueRestamps,
+
+    /// <summary>Setting the same value again does not renew its stamp.</summary>
+    ChangeOfSameValueKeepsStamp,
+
+    /// <summary>Seeing a value counts as setting it.</summary>
+    ObservationIsAChange,
+
+    /// <summary>The poll before is forgotten.</summary>
+    ForgetSince,
+
+    /// <summary>Our own writes are no evidence that a record held something else.</summary>
+    WritesAreNotEvidence,
+
+    // Echoes and known values
+    /// <summary>A report of our own write makes a claim.</summary>
+    EchoIsAnEdit,
+
+    /// <summary>Whatever carries our mark is an echo, whatever its value.</summary>
+    EchoByMarkAlone,
+
+    /// <summary>Whatever equals a write of ours is an echo, whenever it was set.</summary>
+    EchoByValueAlone,
+
+    /// <summary>A record is believed to hold what we wrote last, whatever it reports.</summary>
+    LedgerInsteadOfKnown,
+
+    /// <summary>Where a report and a write cross, the report is believed.</summary>
+    DoubtIsCertainty,
+
+    // Resolution
+    /// <summary>Who never held a member has removed it.</summary>
+    AbsentIsRemoved,
+
+    /// <summary>Members are only ever added.</summary>
+    UnionWithoutRemoval,
+
+    /// <summary>Consent goes by the later statement.</summary>
+    ConsentByLatest,
+
+    /// <summary>Anybody's opt-in counts.</summary>
+    AnyOptIn,
+
+    /// <summary>A group's fields resolve each for itself.</summary>
+    GroupsFieldByField,
+
+    /// <summary>Clearing wins whatever the field says.</summary>
+    ClearingAlwaysWins,
+
+    /// <summary>A policy that takes effect now reaches back.</summary>
+    ForgetHold,
+
+    /// <summary>Who may not set a field still sets it where nobody else has spoken.</summary>
+    OwnershipOnlyOnCollision,
+
+    /// <summary>When a record goes, its claims go: old losers rise from the dead.</summary>
+    GoneClaimsVanish,
+
+    // Planning
+    /// <summary>A new write is begun although an earlier one may still take effect.</summary>
+    WriteOverOpenIntent,
+
+    /// <summary>A create that ended ambiguously is made again where nothing could find the first.</summary>
+    CreateAgainBlindly,
+
+    /// <summary>A refused value is written again and again.</summary>
+    RetryRefused,
+
+    /// <summary>Golden is compared with what a record said, not with what it holds.</summary>
+    PlanAgainstClaims,
+
+    // The customer
+    /// <summary>A silo that has not heard of the newer definition decides under the old one.</summary>
+    DecideUnderOldDefinition,
+
+    /// <summary>An edit without a time gets a new one when it is sent again.</summary>
+    RestampRetries,
+
+    /// <summary>A time in the future becomes now.</summary>
+    ClampInCustomer,
+
+    /// <summary>What was begun before a link moved is recorded at its new customer.</summary>
+    ForgetTheEpoch,
+
+    /// <summary>A call that may have been done counts as not done.</summary>
+    AmbiguousIsFailure,
+
+    /// <summary>A field that the system silently left alone counts as written.</summary>
+    IgnoreRefusal,
+
+    /// <summary>Whatever the system stored counts as our value.</summary>
+    AnythingStoredIsARendering,
+
+    /// <summary>A write that a read does not show yet is given up before its time.</summary>
+    GiveUpAtOnce,
+
+    /// <summary>Fights go on for ever.</summary>
+    NeverContested,
+
+    /// <summary>Identity keys are never given up.</summary>
+    KeepGivenKeys,
+
+    /// <summary>Each try of a create carries another key.</summary>
+    RetryACreateUnderANewKey,
+
+    /// <summary>A deletion is believed at once.</summary>
+    NoGrace,
+
+    /// <summary>Every resolve makes a new version, whether the value changed or not.</summary>
+    VersionOnEveryResolve,
+
+    // The activation
+    /// <summary>A commit with an unknown end is tried again in place.</summary>
+    UnknownIsAborted,
+
+    /// <summary>A stale activation goes on as if its commit had landed.</summary>
+    StaleGoesOn,
+
     // Committer.
 
     /// <summary>Commits are answered when they are handed to the store, not when they are durable.</summary>
@@ -38,6 +158,7 @@ internal enum PlantedFault
 
     /// <summary>A parked edit is answered but not stored.</summary>
     DropParkedEdit,
+
     /// <summary>Delivery makes an ambiguous create again without looking whether it was done.</summary>
     RetryACreateBlindly,
 

@@ -29,7 +29,8 @@ public sealed record RecordWrite(
     DateTimeOffset StartBefore);
 
 /// <param name="Version">Revision at which the golden value last changed: a later write never carries a smaller one.</param>
-public readonly record struct FieldWrite(string Field, FieldValue Value, long Version);
+/// <param name="Held">What the record is believed to hold; null: nothing is known. Sets and associations go out as the difference against it.</param>
+public readonly record struct FieldWrite(string Field, FieldValue Value, long Version, FieldValue? Held = null);
 
 /// <summary>What became of one record's part of a call. Expected answers of a system are values, never exceptions.</summary>
 public abstract record WriteOutcome

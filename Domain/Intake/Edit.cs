@@ -62,6 +62,12 @@ public sealed record Edit
     /// <summary>The record that lives on after a merge or conversion; null for other kinds.</summary>
     public SourceRecord? Into { get; init; }
 
+    /// <summary>The creation key that the record carries, when its report tells: it was created by us. Null: it carries none, or the report does not tell.</summary>
+    public string? CreationKey { get; init; }
+
+    /// <summary>A steward's decision of a review field: the claims that it judged, newer ones open the conflict again. Empty for other edits.</summary>
+    public ImmutableArray<JudgedClaim> Judged { get; init; } = [];
+
     /// <summary>Groups edits that came in together (an import, a backfill), so that they can be reverted together; null: none.</summary>
     public string? Batch { get; init; }
 }
@@ -69,3 +75,6 @@ public sealed record Edit
 /// <summary>One field of an edit. A field not mentioned is not edited; a cleared one is mentioned as cleared.</summary>
 /// <param name="Reported">The system's own spelling where it differs from the canonical value; null: it does not.</param>
 public readonly record struct FieldEdit(string Field, FieldValue Value, string? Reported = null);
+
+/// <summary>A claim as a steward saw it when deciding.</summary>
+public readonly record struct JudgedClaim(string LinkId, string Field, Claims.Stamp Stamp);

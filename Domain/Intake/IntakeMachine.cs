@@ -101,7 +101,7 @@ public sealed class IntakeMachine
         }
         _lines[record] = line = new(record);
         line.Works.Enqueue(work);
-        if (hub.Planted == PlantedFault.FoundWithoutLooking) FoundOrSettle(line, [], hub, effects);
+        if (hub.Planted == PlantedFault.FoundWithoutLooking) FoundOrSettle(line, [], looked: 1, hub, effects);
         else _askRecords.Enqueue(line);
     }
 
@@ -125,16 +125,22 @@ public sealed class IntakeMachine
             }
             else
             {
-                FoundOrSettle(line, found, hub, effects);
+                FoundOrSettle(line, found, line.Looked, hub, effects);
             }
         }
     }
 
     /// <summary>Nobody holds the record of this line: deals with the edits that found nothing until one leads that can.</summary>
-    void FoundOrSettle(Line line, Dictionary<SourceRecord, RecordFound> found, HubDefinition hub, ICollection<IntakeEffect> effects)
+    /// <param name="looked">Edits that were there before the look-up was sent. For one that came later it may be old: the record may have been erased since.</param>
+    void FoundOrSettle(Line line, Dictionary<SourceRecord, RecordFound> found, int looked, HubDefinition hub, ICollection<IntakeEffect> effects)
     {
-        while (line.Works.TryPeek(out var leader))
+        for (; line.Works.TryPeek(out var leader); looked--)
         {
+            if (looked == 0)
+            {
+                _askRecords.Enqueue(line);
+                return;
+            }
             if (leader.Edit.Into is { } into && leader.Edit.Kind is EditKind.MergedInto or EditKind.Converted)
             {
                 if (!found.TryGetValue(into, out var other))
@@ -288,6 +294,7 @@ public sealed class IntakeMachine
             while (records.Count + 2 <= _options.LookUpMax && _askRecords.TryDequeue(out var line))
             {
                 lines.Add(line);
+                line.Looked = line.Works.Count;
                 if (seen.Add(line.Record)) records.Add(line.Record);
                 if (line.Works.Peek().Edit.Into is { } into && seen.Add(into)) records.Add(into);
             }
@@ -422,6 +429,9 @@ public sealed class IntakeMachine
         public SourceRecord Record { get; } = record;
 
         public Queue<Work> Works { get; } = new();
+
+        /// <summary>Its edits when its record was last asked for.</summary>
+        public int Looked { get; set; }
 
         /// <summary>Identity keys of the leader's edit.</summary>
         public ImmutableArray<string> Keys { get; set; } = [];

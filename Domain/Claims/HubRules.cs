@@ -1,0 +1,67 @@
+using System.Collections.Frozen;
+using OrleansCrm.Domain.Definitions;
+
+namespace OrleansCrm.Domain.Claims;
+
+/// <summary>The rules of every field of every kind of source record, worked out once per definition.</summary>
+public sealed class HubRules
+{
+    readonly FrozenDictionary<(string RecordType, string System, string Object), RecordRules> _records;
+    readonly FrozenDictionary<string, RecordRules> _fallback;
+
+    public HubRules(HubDefinition hub)
+    {
+        var records = new Dictionary<(string, string, string), RecordRules>();
+        foreach (var system in hub.Systems)
+        {
+            foreach (var mapping in system.Mappings)
+            {
+                if (hub.RecordType(mapping.RecordType) is { } type) records[(type.Name, system.Name, mapping.Object)] = new(hub, type, system, mapping);
+            }
+        }
+        _records = records.ToFrozenDictionary();
+        _fallback = hub.RecordTypes.ToFrozenDictionary(t => t.Name, t => new RecordRules(hub, t, null, null), StringComparer.Ordinal);
+    }
+
+    /// <summary>The rules for a source record of a record type. A system that is not mapped (any more), and the steward, have rules without a mapping.</summary>
+    public RecordRules Of(string recordType, string system, string @object) =>
+        _records.TryGetValue((recordType, system, @object), out var rules) ? rules : _fallback[recordType];
+}
+
+/// <summary>The rules of every field of one kind of source record.</summary>
+public sealed class RecordRules
+{
+    readonly FrozenDictionary<string, FieldRules> _fields;
+
+    internal RecordRules(HubDefinition hub, RecordTypeDefinition type, SystemDefinition? system, MappingDefinition? mapping)
+    {
+        System = system;
+        Mapping = mapping;
+        _fields = type.Fields.ToFrozenDictionary(
+            f => f.Name,
+            f =>
+            {
+                var mapped = mapping?.Of(f.Name);
+                return new FieldRules
+                {
+                    Field = f,
+                    Policy = f.Group is { } group && type.Group(group) is { } g ? g.Policy : f.Policy,
+                    System = system?.Name ?? SystemDefinition.Steward,
+                    ClockTolerance = system?.ClockTolerance ?? TimeSpan.Zero,
+                    MaxCallTime = system?.MaxCallTime ?? TimeSpan.Zero,
+                    Equivalence = f.Equivalence | (mapped?.Equivalence ?? Equivalence.Exact),
+                    CutLength = mapped?.MaxLength,
+                    Planted = hub.Planted,
+                };
+            },
+            StringComparer.Ordinal);
+    }
+
+    /// <summary>Null: the system is not in the definition, or it is the steward.</summary>
+    public SystemDefinition? System { get; }
+
+    public MappingDefinition? Mapping { get; }
+
+    /// <summary>Null: the record type has no such field.</summary>
+    public FieldRules? Field(string name) => _fields.GetValueOrDefault(name);
+}

@@ -1,0 +1,136 @@
+using OrleansCrm.Domain.Committing;
+using OrleansCrm.Domain.Definitions;
+
+namespace OrleansCrm.Domain.Customers;
+
+/// <summary>
+/// One activation of one customer: committed state, a bounded inbox, and at most one commit under way. What arrives
+/// meanwhile is decided together into the next. The shell (a grain, the simulation) carries out the effects.
+/// </summary>
+public sealed class CustomerActivation(string customerId)
+{
+    /// <summary>Calls that may wait; beyond that a call is answered <see cref="CustomerAnswer.TryAgain"/> at once.</summary>
+    public const int InboxMax = 256;
+
+    /// <summary>Keys of others met in one decision before it is given up.</summary>
+    const int HeldMax = 16;
+
+    readonly List<Asked> _inbox = [];
+    // The calls of the commit under way, kept to decide them anew when the store says that a key is taken.
+    readonly List<Asked> _deciding = [];
+    Customer? _committed; // Never ahead of the store.
+    Decision? _underWay;
+    CustomerDecision.FrozenHeld _held = CustomerDecision.FrozenHeld.Nothing;
+    bool _loading;
+    bool _loaded;
+    bool _ended;
+
+    public string CustomerId { get; } = customerId;
+
+    /// <summary>The committed state, for reads; null before it was loaded and for a customer that does not exist.</summary>
+    public Customer? Committed => _committed;
+
+    public bool IsIdle => _inbox.Count == 0 && _underWay is null && !_loading;
+
+    public void Step(ActivationMessage message, HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
+    {
+        switch (message)
+        {
+            case ActivationMessage.Called called: Called(called, effects); break;
+            case ActivationMessage.Loaded loaded:
+                _loading = false;
+                _loaded = true;
+                _committed = loaded.Customer;
+                break;
+            case ActivationMessage.LoadFailed failed: GiveUp("load: " + failed.Reason, effects); break;
+            case ActivationMessage.Ended ended: Ended(ended.Answer, hub, now, effects); break;
+        }
+        if (_loaded && _underWay is null && _inbox.Count > 0 && !_ended) DecideNext(hub, now, effects);
+    }
+
+    void Called(ActivationMessage.Called called, ICollection<ActivationEffect> effects)
+    {
+        if (_ended || _inbox.Count >= InboxMax)
+        {
+            effects.Add(new ActivationEffect.Answer(called.Ticket, new CustomerAnswer.TryAgain(_ended ? "deactivated" : "busy")));
+            return;
+        }
+        _inbox.Add(new(called.Ticket, called.Call));
+        if (_loaded || _loading) return;
+        _loading = true;
+        effects.Add(new ActivationEffect.Load());
+    }
+
+    void DecideNext(HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
+    {
+        _deciding.Clear();
+        _deciding.AddRange(_inbox);
+        _inbox.Clear();
+        _held = CustomerDecision.FrozenHeld.Nothing;
+        Submit(hub, now, effects);
+    }
+
+    void Submit(HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
+    {
+        var decision = CustomerDecision.Decide(CustomerId, _committed, _deciding, hub, now, _held);
+        if (decision.ToCommit() is { } commit)
+        {
+            _underWay = decision;
+            effects.Add(new ActivationEffect.Submit(commit));
+            return;
+        }
+        _underWay = null;
+        Answer(decision, effects);
+    }
+
+    void Ended(CommitAnswer answer, HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
+    {
+        if (_underWay is not { } decision) return;
+        _underWay = null;
+        switch (answer)
+        {
+            case CommitAnswer.Committed:
+                _committed = decision.Next;
+                Answer(decision, effects);
+                break;
+            case CommitAnswer.Held held when _held.Count < HeldMax:
+                // Somebody else holds it: the same calls once more, that key withheld.
+                _held = _held.With(held.Key, held.CustomerId);
+                Submit(hub, now, effects);
+                break;
+            case CommitAnswer.Aborted:
+                _inbox.InsertRange(0, _deciding);
+                _deciding.Clear();
+                break;
+            case CommitAnswer.Unknown unknown when hub.Planted == PlantedFault.UnknownIsAborted:
+                _inbox.InsertRange(0, _deciding);
+                _deciding.Clear();
+                _ = unknown;
+                break;
+            case CommitAnswer.Stale when hub.Planted == PlantedFault.StaleGoesOn:
+                _committed = decision.Next;
+                Answer(decision, effects);
+                break;
+            default:
+                GiveUp(answer.GetType().Name, effects);
+                break;
+        }
+    }
+
+    void Answer(Decision decision, ICollection<ActivationEffect> effects)
+    {
+        foreach (var (ticket, value) in decision.Answers) effects.Add(new ActivationEffect.Answer(ticket, value));
+        _deciding.Clear();
+    }
+
+    // What is known here may be old, or may have landed without our knowing: only a fresh load tells.
+    void GiveUp(string reason, ICollection<ActivationEffect> effects)
+    {
+        _ended = true;
+        foreach (var (ticket, _) in _deciding) effects.Add(new ActivationEffect.Answer(ticket, new CustomerAnswer.TryAgain(reason)));
+        foreach (var (ticket, _) in _inbox) effects.Add(new ActivationEffect.Answer(ticket, new CustomerAnswer.TryAgain(reason)));
+        _deciding.Clear();
+        _inbox.Clear();
+        effects.Add(new ActivationEffect.Deactivate());
+    }
+}

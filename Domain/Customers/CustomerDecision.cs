@@ -1,0 +1,761 @@
+using System.Collections.Immutable;
+using OrleansCrm.Domain.Claims;
+using OrleansCrm.Domain.Committing;
+using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Values;
+
+namespace OrleansCrm.Domain.Customers;
+
+/// <summary>One thing asked of a customer, and the ticket to answer it under.</summary>
+public readonly record struct Asked(long Ticket, CustomerCall Call);
+
+/// <summary>What was decided about calls that waited together.</summary>
+/// <param name="Entry">Null: nothing is to be recorded, and the answers may go at once. Else the answers go after the commit.</param>
+/// <param name="Next">The customer after <paramref name="Entry"/>; without an entry, as before.</param>
+public sealed record Decision(
+    JournalEntry? Entry,
+    Customer? Next,
+    ImmutableArray<(long Ticket, CustomerAnswer Answer)> Answers,
+    ImmutableArray<SourceRecord> RecordsTaken,
+    ImmutableArray<SourceRecord> RecordsGiven,
+    ImmutableArray<string> KeysTaken,
+    ImmutableArray<string> KeysGiven)
+{
+    /// <summary>The commit that makes it durable; null when there is nothing to record.</summary>
+    public Commit? ToCommit() => Entry is null
+        ? null
+        : new Commit([new CustomerAppend(Entry.CustomerId, Entry.Revision - 1, [Entry], KeysTaken, KeysGiven, RecordsTaken, RecordsGiven)]);
+}
+
+/// <summary>
+/// Decides what a customer makes of calls: takes in what was said and done, resolves, plans, and puts all of it into one
+/// entry. Pure; made for one decision and thrown away.
+/// </summary>
+public sealed class CustomerDecision
+{
+    readonly string _id;
+    readonly HubDefinition _hub;
+    readonly DateTimeOffset _now;
+    readonly FrozenHeld _held;
+    readonly Customer? _before;
+    readonly List<(long, CustomerAnswer)> _answers = [];
+    readonly List<(long Ticket, CustomerCall.Begin Call)> _begins = [];
+    readonly List<(long Ticket, Edit Edit, string LinkId)> _offers = [];
+    readonly List<(long Ticket, string LinkId, Func<bool, EndAnswer> Answer)> _ends = [];
+    readonly List<RecordedEdit> _edits = [];
+    readonly List<Receipt> _receipts = [];
+    readonly List<TroubleChange> _troubles = [];
+    readonly List<SourceRecord> _taken = [];
+    readonly List<SourceRecord> _given = [];
+    readonly List<(string From, string Into)> _joined = [];
+    readonly Dictionary<string, LinkChange> _links = new(StringComparer.Ordinal);
+    readonly HashSet<string> _touched = new(StringComparer.Ordinal);
+    RecordTypeDefinition _type;
+    Customer? _customer;
+    bool _resolveAll;
+    bool _claimKeys;
+
+    CustomerDecision(string id, Customer? customer, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, FrozenHeld held)
+    {
+        _id = id;
+        _before = customer;
+        _customer = customer;
+        _type = type;
+        _hub = hub;
+        _now = now;
+        _held = held;
+    }
+
+    /// <summary>What the store said belongs to others when this decision was first committed: it is withheld and proposed for merging.</summary>
+    public sealed class FrozenHeld
+    {
+        public static FrozenHeld Nothing { get; } = new(ImmutableDictionary<string, string>.Empty);
+
+        readonly ImmutableDictionary<string, string> _holders;
+
+        FrozenHeld(ImmutableDictionary<string, string> holders) => _holders = holders;
+
+        public string? HolderOf(string key) => _holders.GetValueOrDefault(key);
+
+        public FrozenHeld With(string key, string customerId) => new(_holders.SetItem(key, customerId));
+
+        public int Count => _holders.Count;
+    }
+
+    /// <summary>Decides calls that waited together, as one entry.</summary>
+    /// <param name="customer">The committed state; null: the customer does not exist yet.</param>
+    /// <param name="held">Keys and records (<see cref="RecordKey"/>) known to belong to others.</param>
+    public static Decision Decide(string customerId, Customer? customer, IReadOnlyList<Asked> calls, HubDefinition hub, DateTimeOffset now, FrozenHeld? held = null)
+    {
+        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault()?.Edit.RecordType;
+        if (recordType is null) return AnswerAll(customer, calls, new CustomerAnswer.NotMine());
+        if (hub.RecordType(recordType) is not { } type) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("record-type"));
+        // A silo that has not heard of the newer definition yet must not turn back what was decided under it.
+        if (customer?.DefinitionVersion > hub.Version && hub.Planted != PlantedFault.DecideUnderOldDefinition) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("definition"));
+        if (customer is { Status: CustomerStatus.Merged or CustomerStatus.Erased }) return AnswerAll(customer, calls, new CustomerAnswer.NotMine(customer.MovedTo));
+
+        return new CustomerDecision(customerId, customer, type, hub, now, held ?? FrozenHeld.Nothing).Run(calls);
+    }
+
+    /// <summary>The name under which the store reports that a source record belongs to another.</summary>
+    public static string RecordKey(SourceRecord record) => "record:" + record;
+
+    static Decision AnswerAll(Customer? customer, IReadOnlyList<Asked> calls, CustomerAnswer answer) =>
+        new(null, customer, [.. calls.Select(c => (c.Ticket, answer))], [], [], [], []);
+
+    Decision Run(IReadOnlyList<Asked> calls)
+    {
+        _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
+        foreach (var (ticket, call) in calls)
+        {
+            switch (call)
+            {
+                case CustomerCall.Offer offer: Take(ticket, offer); break;
+                case CustomerCall.End end: Take(ticket, end); break;
+                case CustomerCall.Seen seen: Take(ticket, seen); break;
+                case CustomerCall.Begin begin: _begins.Add((ticket, begin)); break;
+                case CustomerCall.Reresolve:
+                    _resolveAll = true;
+                    _offers.Add((ticket, null!, ""));
+                    break;
+                case CustomerCall.ClaimKey:
+                    _claimKeys = true;
+                    _offers.Add((ticket, null!, ""));
+                    break;
+                case CustomerCall.Release release: Take(ticket, release); break;
+            }
+        }
+        if (_customer is null && _edits.Count == 0)
+        {
+            foreach (var (ticket, _) in _begins) _answers.Add((ticket, new CustomerAnswer.NotMine()));
+            return new(null, null, [.. _answers], [], [], [], []);
+        }
+        return Conclude();
+    }
+
+    // ---- What was said ----
+
+    void Take(long ticket, CustomerCall.Offer offer)
+    {
+        var edit = offer.Edit;
+        var link = LinkFor(edit, offer.Adopt);
+        if (link is null)
+        {
+            _answers.Add((ticket, new CustomerAnswer.NotMine(_held.HolderOf(RecordKey(edit.Source)))));
+            return;
+        }
+        var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
+        foreach (var field in edit.Fields)
+        {
+            if (_type.Field(field.Field) is not null) continue;
+            _answers.Add((ticket, new CustomerAnswer.TryAgain("unknown-field")));
+            return;
+        }
+        var idHash = Hash(edit.Id);
+        var contentHash = HashContent(edit);
+        foreach (var recent in RecentOf(link))
+        {
+            if (recent.IdHash != idHash) continue;
+            if (recent.ContentHash == contentHash && _hub.Planted != PlantedFault.RestampRetries) _offers.Add((ticket, edit, link.Id));
+            else if (recent.ContentHash != contentHash) _answers.Add((ticket, new OfferAnswer(EditOutcome.Refused, _before?.Revision ?? 0, [], "edit-id-reused")));
+            else continue;
+            return;
+        }
+        var by = Evidence(edit, offer.ReceivedAt, link);
+        var kept = KeepNew(edit, by, link, rules);
+        var gone = edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted;
+        var news = gone
+            ? link.LastGone is not { } known || EditEvidence.Compare(known.By, by) < 0
+            : !kept.IsEmpty || (link.LastGone is not null && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
+        if (news || link.LastAlive is null)
+        {
+            _edits.Add(new(link.Id, edit.Kind, by, kept, new(idHash, contentHash, edit.Time is null ? by.Time : null), edit.Into));
+            foreach (var field in kept) _touched.Add(field.Field);
+            if (gone || link.LastGone is not null) _resolveAll = true;
+            if (edit.Into is { } into) Follow(link, into);
+        }
+        _offers.Add((ticket, edit, link.Id));
+    }
+
+    EditEvidence Evidence(Edit edit, DateTimeOffset receivedAt, Link link)
+    {
+        var time = edit.Time ?? receivedAt;
+        if (edit.Time is null && edit.Version is { } version)
+        {
+            // A late report of an older version was not made after the newer ones that are here already.
+            foreach (var evidence in link.Fields.Values)
+            {
+                foreach (var statement in evidence.Statements)
+                {
+                    if (statement.By.Version > version && statement.By.Time < time) time = statement.By.Time;
+                }
+            }
+        }
+        if (time > _now + _hub.FutureTolerance && _hub.Planted == PlantedFault.ClampInCustomer) time = _now;
+        return new EditEvidence
+        {
+            EditId = edit.Id,
+            IsChange = edit.Kind != EditKind.Observation,
+            Time = time.ToUniversalTime(),
+            TimeTold = edit.Time is not null,
+            Since = edit.Kind == EditKind.Observation ? edit.Since?.ToUniversalTime() : null,
+            Version = edit.Version,
+            Actor = edit.Actor,
+            ReceivedAt = receivedAt.ToUniversalTime(),
+            Judged = edit.Judged,
+            Batch = edit.Batch,
+        };
+    }
+
+    /// <summary>Drops what is surely an echo, and what is recorded already: neither is worth an entry.</summary>
+    ImmutableArray<FieldEdit> KeepNew(Edit edit, EditEvidence by, Link link, RecordRules rules)
+    {
+        var fields = edit.Fields;
+        for (var i = fields.Length - 1; i >= 0; i--)
+        {
+            if (link.Fields.Get(fields[i].Field) is not { } evidence || rules.Field(fields[i].Field) is not { } fieldRules) continue;
+            if (IsSurelyEcho(evidence, fields[i].Value, by, fieldRules) || ReferenceEquals(evidence.With(new Statement(fields[i].Value, by), fieldRules), evidence)) fields = fields.RemoveAt(i);
+        }
+        return fields;
+    }
+
+    bool IsSurelyEcho(FieldEvidence evidence, FieldValue value, EditEvidence by, FieldRules rules)
+    {
+        if (_hub.Planted is PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) return false;
+        foreach (var write in evidence.Writes)
+        {
+            if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
+            if (by.Actor.Kind == ActorKind.Hub && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
+        }
+        return false;
+    }
+
+    Link? LinkFor(Edit edit, bool adopt)
+    {
+        var (system, @object, externalId) = edit.Source;
+        foreach (var change in _links.Values)
+        {
+            if (change.ExternalId == externalId && change.System == system && change.Object == @object) return _customer?.Link(change.LinkId) ?? Blank(change);
+        }
+        if (_customer?.LinkOf(system, @object, externalId) is { } known) return known;
+        if (!adopt) return null;
+        if (_held.HolderOf(RecordKey(edit.Source)) is not null) return null;
+
+        var waiting = _customer?.Links.FirstOrDefault(l => l.ExternalId is null && l.System == system && l.Object == @object && !_links.ContainsKey(l.Id)
+            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || edit.Actor.Kind == ActorKind.Hub))));
+        _taken.Add(edit.Source);
+        if (waiting is not null)
+        {
+            Change(waiting, l => l with { ExternalId = externalId, State = LinkState.Linked });
+            return waiting;
+        }
+        var link = new LinkChange(NextLinkId(), system, @object, externalId, LinkState.Linked, 0, null, IsNew: true);
+        _links[link.LinkId] = link;
+        return Blank(link);
+    }
+
+    // The record lives on in another: that one is this customer's as well, unless somebody else holds it.
+    void Follow(Link link, SourceRecord into)
+    {
+        if (_customer?.LinkOf(into.System, into.Object, into.ExternalId) is not null || _held.HolderOf(RecordKey(into)) is not null) return;
+        if (_hub.System(into.System)?.Mapping(_type.Name, into.Object) is null) return;
+        if (_links.Values.Any(l => l.System == into.System && l.Object == into.Object && l.ExternalId == into.ExternalId)) return;
+        _taken.Add(into);
+        var id = NextLinkId();
+        _links[id] = new(id, into.System, into.Object, into.ExternalId, LinkState.Linked, link.Epoch, null, IsNew: true);
+    }
+
+    static Link Blank(LinkChange change) =>
+        new() { Id = change.LinkId, System = change.System, Object = change.Object, ExternalId = change.ExternalId, State = change.State, Epoch = change.Epoch };
+
+    IEnumerable<RecentEdit> RecentOf(Link link) => link.Recent.Concat(_edits.Where(e => e.LinkId == link.Id).Select(e => e.Recent));
+
+    // ---- What became of our writes ----
+
+    void Take(long ticket, CustomerCall.End end)
+    {
+        if (_customer?.Link(end.LinkId) is not { } link || (link.Epoch != end.LinkEpoch && _hub.Planted != PlantedFault.ForgetTheEpoch))
+        {
+            _answers.Add((ticket, new CustomerAnswer.NotMine(_customer?.MovedTo)));
+            return;
+        }
+        if (link.Intent is not { IsUnsettled: true } intent || intent.Id != end.IntentId || _receipts.Any(r => r.LinkId == link.Id))
+        {
+            _ends.Add((ticket, link.Id, more => new EndAnswer.Settled(more)));
+            return;
+        }
+        switch (end.Outcome)
+        {
+            case WriteOutcome.Done done: Took(ticket, link, intent, done.ExternalId, done.Stored, done.At, done.Version, readBack: false); break;
+            case WriteOutcome.Throttled throttled: NotTaken(ticket, link, throttled.Code, throttled.Until, counts: false); break;
+            case WriteOutcome.Transient transient: NotTaken(ticket, link, transient.Code, null, counts: true); break;
+            case WriteOutcome.Ambiguous ambiguous when _hub.Planted == PlantedFault.AmbiguousIsFailure: NotTaken(ticket, link, ambiguous.Code, null, counts: true); break;
+            case WriteOutcome.Ambiguous ambiguous:
+                _receipts.Add(new(link.Id, intent.Id, IntentState.Ambiguous, _now, ambiguous.Code));
+                Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
+                break;
+            case WriteOutcome.Rejected rejected: Refused(ticket, link, intent, rejected); break;
+            case WriteOutcome.Gone gone:
+                _receipts.Add(new(link.Id, intent.Id, IntentState.NotDone, _now, gone.Code));
+                SawGone(link, intent.Id, _now);
+                Ended(ticket, link, more => new EndAnswer.Settled(more));
+                break;
+            case WriteOutcome.Conflict conflict: Met(ticket, link, intent, conflict); break;
+        }
+    }
+
+    void Ended(long ticket, Link link, Func<bool, EndAnswer> answer) => _ends.Add((ticket, link.Id, answer));
+
+    void NotTaken(long ticket, Link link, string code, DateTimeOffset? notBefore, bool counts)
+    {
+        _receipts.Add(new(link.Id, link.Intent!.Id, IntentState.NotDone, _now, code));
+        Ended(ticket, link, _ => new EndAnswer.Retry(code, notBefore, counts));
+    }
+
+    void Took(long ticket, Link link, Intent intent, string? externalId, ImmutableArray<FieldStored> stored, DateTimeOffset? savedAt, long? savedVersion, bool readBack)
+    {
+        var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
+        var receipts = ImmutableArray.CreateBuilder<FieldReceipt>();
+        var edits = ImmutableArray.CreateBuilder<FieldEdit>();
+        var refused = ImmutableArray.CreateBuilder<string>();
+        foreach (var (name, evidence) in link.Fields)
+        {
+            if (WriteOf(evidence, intent) is not { } write) continue;
+            if (Told(stored, name) is not { } value || value == write.Value || rules.Field(name) is not { } fieldRules) continue;
+            if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
+            {
+                receipts.Add(new(name, null, Refused: true));
+                refused.Add(name);
+                _troubles.Add(new(link.Id, name, new(TroubleKind.Parked, "unchanged", write.GoldenVersion)));
+            }
+            else if (fieldRules.IsRendering(write.Value, value) || _hub.Planted == PlantedFault.AnythingStoredIsARendering)
+            {
+                receipts.Add(new(name, value, Refused: false));
+            }
+            else
+            {
+                edits.Add(new(name, value));
+            }
+            _touched.Add(name);
+        }
+        _receipts.Add(new(link.Id, intent.Id, IntentState.Done, _now, readBack ? "read-back" : "done", savedAt?.ToUniversalTime(), savedVersion, receipts.DrainToImmutable()));
+        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt ?? _now, savedVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
+        if (intent.Kind == WriteKind.Delete) SawGone(link, intent.Id, savedAt ?? _now);
+        else if (externalId is not null && link.ExternalId is null) Bind(link, externalId);
+        else if (externalId is not null && link.ExternalId != externalId) Follow(link, new(link.System, link.Object, externalId));
+        Ended(ticket, link, more => refused.Count == 0
+            ? new EndAnswer.Settled(more)
+            : new EndAnswer.Parked([.. refused], "unchanged", "The system took the call and left these fields as they were. Find the rule there that does, or change the value; a newer golden value is tried again.", more));
+    }
+
+    static FieldIntent? WriteOf(FieldEvidence evidence, Intent intent)
+    {
+        foreach (var write in evidence.Writes)
+        {
+            if (write.Intent.Id == intent.Id && write.Intent.Start == intent.Start) return write;
+        }
+        return null;
+    }
+
+    static FieldValue? Told(ImmutableArray<FieldStored> stored, string field)
+    {
+        if (stored.IsDefault) return null;
+        foreach (var told in stored)
+        {
+            if (told.Field == field) return told.Value;
+        }
+        return null;
+    }
+
+    void Bind(Link link, string externalId)
+    {
+        var record = new SourceRecord(link.System, link.Object, externalId);
+        if (_customer!.LinkOf(link.System, link.Object, externalId) is { } met && met.Id != link.Id)
+        {
+            // Its report came before our receipt and was linked on its own: one record, one link.
+            _joined.Add((met.Id, link.Id));
+            foreach (var name in met.Fields.Names) _touched.Add(name);
+            Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
+            return;
+        }
+        if (_held.HolderOf(RecordKey(record)) is null)
+        {
+            _taken.Add(record);
+            Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
+            return;
+        }
+        Change(link, l => l with { State = LinkState.Suppressed });
+        _resolveAll = true;
+    }
+
+    void Refused(long ticket, Link link, Intent intent, WriteOutcome.Rejected rejected)
+    {
+        var advice = rejected.Advice ?? "Correct the value or the mapping, then retry the delivery; a newer golden value is tried by itself.";
+        var fields = rejected.Fields.IsDefault ? [] : rejected.Fields.RemoveAll(f => link.Fields.Get(f) is null);
+        var trouble = fields.IsEmpty ? new RecordTrouble(rejected.Code, advice, _before!.Revision) : null;
+        _receipts.Add(new(link.Id, intent.Id, IntentState.NotDone, _now, rejected.Code, Trouble: trouble));
+        foreach (var field in fields)
+        {
+            if (WriteOf(link.Fields.Get(field)!, intent) is { } write) _troubles.Add(new(link.Id, field, new(TroubleKind.Parked, rejected.Code, write.GoldenVersion)));
+        }
+        Ended(ticket, link, more => new EndAnswer.Parked(fields, rejected.Code, advice, more && !fields.IsEmpty));
+    }
+
+    // The record is there already. It becomes ours, but nothing is written before it has been read: it may hold what nobody told us.
+    void Met(long ticket, Link link, Intent intent, WriteOutcome.Conflict conflict)
+    {
+        var record = new SourceRecord(link.System, link.Object, conflict.ExistingId);
+        var elsewhere = _held.HolderOf(RecordKey(record)) is not null || _customer!.LinkOf(link.System, link.Object, conflict.ExistingId) is not null;
+        if (link.ExternalId is not null || (elsewhere && !conflict.CarriesOurKey))
+        {
+            var trouble = new RecordTrouble("duplicate-there", "Another record there has the same unique value. Merge the two, or correct the value, then retry the delivery.", _before!.Revision);
+            _receipts.Add(new(link.Id, intent.Id, IntentState.NotDone, _now, "conflict", Trouble: trouble));
+            Ended(ticket, link, _ => new EndAnswer.Parked([], trouble.Code, trouble.Advice, false));
+            return;
+        }
+        _receipts.Add(new(link.Id, intent.Id, IntentState.Ambiguous, _now, "conflict"));
+        Bind(link, conflict.ExistingId);
+        Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
+    }
+
+    // ---- What a read found ----
+
+    void Take(long ticket, CustomerCall.Seen seen)
+    {
+        if (_customer?.Link(seen.LinkId) is not { } link || (link.Epoch != seen.LinkEpoch && _hub.Planted != PlantedFault.ForgetTheEpoch))
+        {
+            _answers.Add((ticket, new CustomerAnswer.NotMine(_customer?.MovedTo)));
+            return;
+        }
+        if (_receipts.Any(r => r.LinkId == link.Id))
+        {
+            Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        var intent = link.Intent is { IsUnsettled: true } unsettled ? unsettled : null;
+        switch (seen.Outcome)
+        {
+            case ReadOutcome.Failed failed:
+                Ended(ticket, link, _ => new EndAnswer.Retry(failed.Code, failed.RetryAt, true));
+                break;
+            case ReadOutcome.Missing missing: Missed(ticket, link, intent, missing); break;
+            case ReadOutcome.Found found: Found(ticket, link, intent, found); break;
+        }
+    }
+
+    void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
+    {
+        if (intent is { Kind: not WriteKind.Create } || (intent is null && link.ExternalId is not null))
+        {
+            if (intent is not null) _receipts.Add(new(link.Id, intent.Id, intent.Kind == WriteKind.Delete ? IntentState.Done : IntentState.Lost, _now, "missing"));
+            SawGone(link, intent?.Id ?? 0, missing.SeenAt);
+            Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        if (intent is null || GiveUp(ticket, link, intent)) return;
+        Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
+    }
+
+    /// <summary>After the longest call time a write that no read shows is given up: it may be begun again.</summary>
+    bool GiveUp(long ticket, Link link, Intent intent)
+    {
+        if (_now < Settled(link, intent) && _hub.Planted != PlantedFault.GiveUpAtOnce) return false;
+        _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "lost"));
+        Ended(ticket, link, _ => new EndAnswer.Retry("lost", null, true));
+        return true;
+    }
+
+    DateTimeOffset Settled(Link link, Intent intent) => intent.StartBefore + (_hub.System(link.System)?.MaxCallTime ?? TimeSpan.Zero);
+
+    void Found(long ticket, Link link, Intent? intent, ReadOutcome.Found found)
+    {
+        var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
+        if (intent is not null)
+        {
+            var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
+            var any = false;
+            foreach (var (name, evidence) in link.Fields)
+            {
+                if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
+                any = true;
+                shows |= write.Before != write.Value && (value == write.Value || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
+            }
+            if (shows || (!any && intent.Kind == WriteKind.Update))
+            {
+                Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
+                Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
+                return;
+            }
+            Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
+            if (link.ExternalId is null) Bind(link, found.ExternalId);
+            if (!GiveUp(ticket, link, intent)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
+            return;
+        }
+        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default);
+        Ended(ticket, link, more => new EndAnswer.Settled(more));
+    }
+
+    /// <summary>The fields in which a read differs from what was known, or was in doubt; those of the write that it settles aside.</summary>
+    static ImmutableArray<FieldEdit> News(Link link, RecordRules rules, ReadOutcome.Found found, Intent? intent)
+    {
+        var news = ImmutableArray.CreateBuilder<FieldEdit>();
+        foreach (var (name, value) in found.Fields)
+        {
+            if (rules.Field(name) is not { } fieldRules) continue;
+            var evidence = link.Fields.Get(name);
+            if (evidence is not null && intent is not null && WriteOf(evidence, intent) is not null) continue;
+            var known = evidence?.KnownOf(fieldRules) ?? Known.Nothing;
+            if (known.IsCertain && (known.Value == value || (known.Value is null && value.IsCleared))) continue;
+            news.Add(new(name, value));
+        }
+        return news.DrainToImmutable();
+    }
+
+    void Observe(Link link, string id, DateTimeOffset time, long? version, ImmutableArray<FieldEdit> fields, Actor actor)
+    {
+        if (fields.IsEmpty) return;
+        var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = time.ToUniversalTime(), Version = version, Actor = actor, ReceivedAt = _now };
+        _edits.Add(new(link.Id, EditKind.Observation, by, fields, new(Hash(by.EditId), 0, null)));
+        foreach (var field in fields) _touched.Add(field.Field);
+    }
+
+    void SawGone(Link link, long intentId, DateTimeOffset at)
+    {
+        var by = new EditEvidence { EditId = $"{link.Id}:{intentId}:gone", IsChange = true, Time = at.ToUniversalTime(), ReceivedAt = _now };
+        _edits.Add(new(link.Id, EditKind.Deleted, by, [], new(Hash(by.EditId), 0, null)));
+        _resolveAll = true;
+    }
+
+    void Take(long ticket, CustomerCall.Release release)
+    {
+        if (_customer?.Link(release.LinkId) is not { } link)
+        {
+            _answers.Add((ticket, new CustomerAnswer.NotMine(_customer?.MovedTo)));
+            return;
+        }
+        if (link.Troubles.Get(release.Field) is not null || (release.Field.Length == 0 && link.Trouble is not null)) _troubles.Add(new(link.Id, release.Field, null));
+        if (release.Field.Length == 0 && link.Intent is { State: IntentState.Ambiguous, Kind: WriteKind.Create } intent)
+        {
+            _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "released"));
+        }
+        _offers.Add((ticket, null!, ""));
+    }
+
+    // ---- What follows ----
+
+    Decision Conclude()
+    {
+        var entry = new JournalEntry
+        {
+            CustomerId = _id,
+            RecordType = _type.Name,
+            Revision = (_before?.Revision ?? 0) + 1,
+            DefinitionVersion = _hub.Version,
+            At = _now,
+            Edits = [.. _edits],
+            Links = [.. _links.Values],
+            LinksJoined = [.. _joined],
+            Receipts = [.. _receipts],
+        };
+        CountFights();
+        var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
+        var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
+        entry = entry with
+        {
+            Golden = settled.Golden,
+            Links = Settlement.Merge(entry.Links, settled.Links),
+            Troubles = [.. _troubles],
+            Status = settled.Status,
+        };
+        var keys = KeysOf(CustomerFold.Apply(_before, entry, _hub));
+        entry = entry with { Keys = keys.Change };
+        var planned = CustomerFold.Apply(_before, entry, _hub);
+        entry = entry with { Intents = Announce(planned, entry.Revision) };
+
+        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
+            && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
+            || (_before is not null && _before.DefinitionVersion != _hub.Version);
+        if (!hasNews)
+        {
+            Answer(planned, entry, _before?.Revision ?? 0);
+            return new(null, _before, [.. _answers], [], [], [], []);
+        }
+        var next = entry.Intents.IsEmpty ? planned : CustomerFold.Apply(_before, entry, _hub);
+        entry = entry with { Due = DueOf(next, _hub, _now) };
+        Answer(next, entry, entry.Revision);
+        return new(entry, next, [.. _answers], [.. _taken], [.. _given], keys.Taken, keys.Given);
+    }
+
+    internal static ImmutableArray<DueMark> DueOf(Customer customer, HubDefinition hub, DateTimeOffset now)
+    {
+        var due = ImmutableArray.CreateBuilder<DueMark>();
+        foreach (var link in customer.Links)
+        {
+            if (Planner.IsDue(customer, link, hub, now)) due.Add(new(link.System, link.Id));
+        }
+        return due.DrainToImmutable();
+    }
+
+    /// <summary>Counts in a row how often a system undid our write; too often, and a person must decide.</summary>
+    void CountFights()
+    {
+        foreach (var edit in _edits)
+        {
+            if (_customer?.Link(edit.LinkId) is not { } link) continue;
+            var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
+            foreach (var field in edit.Fields)
+            {
+                if (link.Fields.Get(field.Field) is not { } evidence || evidence.LastDone() is not { } write || rules.Field(field.Field) is not { } fieldRules) continue;
+                if (field.Value == write.Value || field.Value == write.Rendering || edit.By.Time < write.Intent.Start - fieldRules.ClockTolerance) continue;
+                var trouble = _troubles.LastOrDefault(t => t.LinkId == link.Id && t.Field == field.Field)?.Trouble ?? link.Troubles.Get(field.Field);
+                if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
+                if (evidence.IsEcho(new Statement(field.Value, edit.By, field.Reported), fieldRules)) continue;
+                if (field.Value != write.Before || _hub.Planted == PlantedFault.NeverContested)
+                {
+                    if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));
+                    continue;
+                }
+                var rounds = (trouble?.Rounds ?? 0) + 1;
+                var kind = rounds >= _hub.ContestedAfter ? TroubleKind.Contested : trouble?.Kind ?? TroubleKind.Watched;
+                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", write.GoldenVersion, rounds, write.Intent.Id)));
+            }
+        }
+    }
+
+    (KeyChange? Change, ImmutableArray<string> Taken, ImmutableArray<string> Given) KeysOf(Customer customer)
+    {
+        var wanted = new List<string>();
+        if (customer.Status == CustomerStatus.Living)
+        {
+            foreach (var field in _type.IdentityKeys)
+            {
+                if (customer.Value(field) is { } value && IdentityKey.Of(_type.Name, field, value) is { } key) wanted.Add(key);
+            }
+        }
+        var held = new List<string>();
+        var withheld = new List<WithheldKey>();
+        foreach (var key in wanted)
+        {
+            var known = customer.Withheld.FirstOrDefault(w => w.Key == key);
+            if (customer.Keys.Contains(key)) held.Add(key);
+            else if (_held.HolderOf(key) is { } holder) withheld.Add(known is not null ? known with { HolderId = holder } : new(key, holder, customer.Revision));
+            else if (known is not null && !_claimKeys) withheld.Add(known);
+            else held.Add(key);
+        }
+        // A record of ours that another customer holds is a proposal too, for as long as its link is here.
+        foreach (var link in customer.Links)
+        {
+            if (link.LastGone?.Into is { } into && _held.HolderOf(RecordKey(into)) is { } holder && !customer.Withheld.Any(w => w.Key == RecordKey(into)))
+            {
+                withheld.Add(new(RecordKey(into), holder, customer.Revision));
+            }
+        }
+        foreach (var proposal in customer.Withheld)
+        {
+            if (proposal.Key.StartsWith("record:", StringComparison.Ordinal)) withheld.Add(proposal);
+        }
+        var taken = held.Except(customer.Keys).ToImmutableArray();
+        var given = customer.Keys.Except(held).ToImmutableArray();
+        if (taken.IsEmpty && given.IsEmpty && withheld.SequenceEqual(customer.Withheld)) return (null, [], []);
+        return (new([.. held], [.. withheld]), taken, _hub.Planted == PlantedFault.KeepGivenKeys ? [] : given);
+    }
+
+    ImmutableArray<Announcement> Announce(Customer customer, long revision)
+    {
+        if (_begins.Count == 0) return [];
+        var intents = ImmutableArray.CreateBuilder<Announcement>();
+        foreach (var (ticket, begin) in _begins)
+        {
+            if (customer.Link(begin.LinkId) is not { } link)
+            {
+                _answers.Add((ticket, new CustomerAnswer.NotMine(customer.MovedTo)));
+                continue;
+            }
+            if (intents.Any(i => i.LinkId == link.Id))
+            {
+                _answers.Add((ticket, new BeginAnswer.ReadFirst(link.Epoch, link.Object, link.ExternalId, link.CreationKey ?? link.Id, _now + Planner.StartWindow + (_hub.System(link.System)?.MaxCallTime ?? TimeSpan.Zero))));
+                continue;
+            }
+            switch (Planner.Plan(customer, link, _hub, _now))
+            {
+                case LinkPlan.Write write when (write.Needs & ~begin.Allowed) != Operations.None:
+                    _answers.Add((ticket, new BeginAnswer.Wait("guard", write.Needs & ~begin.Allowed)));
+                    break;
+                case LinkPlan.Write write:
+                    var startBefore = _now + Planner.StartWindow;
+                    intents.Add(new(link.Id, write.Kind, startBefore, write.Fields));
+                    _answers.Add((ticket, new BeginAnswer.Write(new(
+                        _id, link.Id, link.Epoch, revision, write.Kind, _type.Name, link.Object, link.ExternalId,
+                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore))));
+                    break;
+                case LinkPlan.ReadFirst read:
+                    _answers.Add((ticket, new BeginAnswer.ReadFirst(link.Epoch, link.Object, link.ExternalId, link.CreationKey ?? link.Id, read.NotBefore)));
+                    break;
+                case LinkPlan.Wait wait:
+                    _answers.Add((ticket, new BeginAnswer.Wait(wait.Reason)));
+                    break;
+                case LinkPlan.Park park:
+                    _answers.Add((ticket, new BeginAnswer.Park(park.Reason, park.Advice)));
+                    break;
+                default:
+                    _answers.Add((ticket, new BeginAnswer.Nothing()));
+                    break;
+            }
+        }
+        return intents.DrainToImmutable();
+    }
+
+    // The link's own id, which never changes, names the record that we create, however often the call is made.
+    string CreationKeyOf(Link link, long revision) => _hub.Planted == PlantedFault.RetryACreateUnderANewKey ? $"{link.Id}-{revision}" : link.CreationKey ?? link.Id;
+
+    void Answer(Customer customer, JournalEntry entry, long revision)
+    {
+        foreach (var (ticket, edit, linkId) in _offers)
+        {
+            if (edit is null)
+            {
+                _answers.Add((ticket, new OfferAnswer(revision == (_before?.Revision ?? 0) ? EditOutcome.Unchanged : EditOutcome.Applied, revision, [])));
+                continue;
+            }
+            var applied = _edits.Any(e => e.LinkId == linkId && e.By.EditId == edit.Id);
+            var fields = ImmutableArray.CreateBuilder<FieldOutcome>(edit.Fields.Length);
+            foreach (var field in edit.Fields)
+            {
+                var golden = customer.Golden.Get(field.Field);
+                fields.Add(new(field.Field, golden is null || golden.LinkId == linkId || golden.Value == field.Value ? null : customer.Link(golden.LinkId)?.System ?? "hub"));
+            }
+            _answers.Add((ticket, new OfferAnswer(applied ? EditOutcome.Applied : EditOutcome.Unchanged, applied ? revision : _before?.Revision ?? revision, fields.MoveToImmutable())));
+        }
+        foreach (var (ticket, linkId, answer) in _ends)
+        {
+            var link = customer.Link(linkId);
+            _answers.Add((ticket, answer(link is not null && Planner.IsDue(customer, link, _hub, _now))));
+        }
+    }
+
+    void Change(Link link, Func<LinkChange, LinkChange> change)
+    {
+        var now = _links.GetValueOrDefault(link.Id) ?? Settlement.Head(link);
+        _links[link.Id] = change(now);
+    }
+
+    string NextLinkId() => CustomerFold.LinkPrefix(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    // FNV-1a, 64 bits: enough to know one of a few recent edits again.
+    static ulong Hash(string text, ulong hash = 14695981039346656037)
+    {
+        foreach (var c in text) hash = (hash ^ c) * 1099511628211;
+        return hash;
+    }
+
+    static ulong HashContent(Edit edit)
+    {
+        var hash = (14695981039346656037 ^ (ulong)edit.Kind) * 1099511628211;
+        hash = (hash ^ (ulong)(edit.Time?.UtcTicks ?? 0)) * 1099511628211;
+        foreach (var field in edit.Fields.OrderBy(f => f.Field, StringComparer.Ordinal)) hash = Hash(field.Value.Json, Hash(field.Field, hash));
+        return edit.Into is { } into ? Hash(into.ToString(), hash) : hash;
+    }
+}

@@ -1,0 +1,172 @@
+using System.Collections.Immutable;
+using OrleansCrm.Domain.Claims;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Values;
+
+namespace OrleansCrm.Domain.Delivery;
+
+/// <summary>What a link needs to be at the golden values.</summary>
+public abstract record LinkPlan
+{
+    /// <summary>It is there already, or nothing may be done.</summary>
+    public sealed record Nothing : LinkPlan
+    {
+        public static Nothing Instance { get; } = new();
+    }
+
+    /// <param name="Needs">Kinds of write that a guard would count.</param>
+    public sealed record Write(WriteKind Kind, ImmutableArray<FieldWrite> Fields, Operations Needs) : LinkPlan;
+
+    /// <summary>An earlier write may still take effect.</summary>
+    public sealed record ReadFirst(DateTimeOffset NotBefore) : LinkPlan;
+
+    /// <param name="WakesItself">True: an entry of this customer will make the link due again. False: the delivery must ask again later.</param>
+    public sealed record Wait(string Reason, bool WakesItself) : LinkPlan;
+
+    public sealed record Park(string Reason, string Advice) : LinkPlan;
+}
+
+/// <summary>Compares golden values with what a system's record is known to hold. Never with claims: a claim is what was said, not what is there.</summary>
+public static class Planner
+{
+    /// <summary>What must be done for a link now.</summary>
+    public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now)
+    {
+        var rules = hub.Rules.Of(customer.RecordType, link.System, link.Object);
+        if (rules.System is not { } system || rules.Mapping is not { } mapping || customer.Status is CustomerStatus.Merged or CustomerStatus.Erased) return LinkPlan.Nothing.Instance;
+        if (link.Intent is { IsUnsettled: true } intent && hub.Planted != PlantedFault.WriteOverOpenIntent) return Pending(intent, mapping, system, now, hub);
+        if (customer.Status == CustomerStatus.Deleted) return Removal(link, mapping);
+
+        var plan = link.State switch
+        {
+            LinkState.Wanted => Creation(customer, link, mapping, hub),
+            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub),
+            _ => LinkPlan.Nothing.Instance,
+        };
+        if (plan is not LinkPlan.Write) return plan;
+        if (system.Mode != SystemMode.Live) return new LinkPlan.Wait("mode", WakesItself: false);
+        if (link.Trouble is { } trouble && !AnyNewer(customer, mapping, trouble.AtRevision)) return new LinkPlan.Park(trouble.Code, trouble.Advice);
+        return customer.PendingDeletion is null ? plan : new LinkPlan.Wait("deletion-grace", WakesItself: false);
+    }
+
+    /// <summary>The longest time between announcing a write and starting its call.</summary>
+    public static TimeSpan StartWindow { get; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether delivery should look at the link: a level that every entry records anew. A write under way is looked after by the delivery that began it.</summary>
+    public static bool IsDue(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) =>
+        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
+
+    static LinkPlan Pending(Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
+    {
+        // While the call may be under way only its own delivery knows more. After that, or when it ended ambiguously, reading tells.
+        var settled = intent.StartBefore + system.MaxCallTime;
+        if (intent.Kind == WriteKind.Create && mapping.CreationKey == CreationKey.None && intent.State == IntentState.Ambiguous && hub.Planted != PlantedFault.CreateAgainBlindly)
+        {
+            return new LinkPlan.Park("create-unconfirmed", "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.");
+        }
+        return new LinkPlan.ReadFirst(intent.State == IntentState.Ambiguous && now < settled ? now : settled);
+    }
+
+    static LinkPlan Removal(Link link, MappingDefinition mapping)
+    {
+        if (mapping.Delete == DeletePolicy.Never || link.State != LinkState.Linked || link.IsGone) return LinkPlan.Nothing.Instance;
+        return new LinkPlan.Write(WriteKind.Delete, [], Operations.Delete);
+    }
+
+    static LinkPlan Creation(Customer customer, Link link, MappingDefinition mapping, HubDefinition hub)
+    {
+        if (mapping.Create == CreatePolicy.Never) return LinkPlan.Nothing.Instance;
+        foreach (var required in mapping.RequiredToCreate)
+        {
+            if (customer.Value(required) is not { IsBlank: false }) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+        }
+        var fields = ImmutableArray.CreateBuilder<FieldWrite>(mapping.Outgoing.Length);
+        foreach (var mapped in mapping.Outgoing)
+        {
+            if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } golden || golden.Value.IsCleared) continue;
+            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked } parked && parked.GoldenVersion >= golden.Version) continue;
+            if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
+            fields.Add(new(mapped.Field, golden.Value, golden.Version));
+        }
+        return fields.Count == 0 ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
+    }
+
+    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub)
+    {
+        if (mapping.Update == UpdatePolicy.Never) return LinkPlan.Nothing.Instance;
+        ImmutableArray<FieldWrite>.Builder? fields = null;
+        var needs = Operations.None;
+        string? waits = null;
+        foreach (var mapped in mapping.Outgoing)
+        {
+            if (!Differs(customer, link, mapping, mapped, rules, hub, out var golden, out var known)) continue;
+            if (IsUnresolved(customer, mapped.Field, golden.Value, hub))
+            {
+                waits ??= mapped.Field;
+                continue;
+            }
+            fields ??= ImmutableArray.CreateBuilder<FieldWrite>();
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value));
+            needs |= golden.Value.IsCleared ? Operations.Clear : Operations.Change;
+        }
+        if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
+        CompleteGroups(customer, link, mapping, rules, hub, fields);
+        return new LinkPlan.Write(WriteKind.Update, fields.DrainToImmutable(), needs);
+    }
+
+    static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known)
+    {
+        golden = null!;
+        known = Known.Nothing;
+        if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } holds) return false;
+        golden = holds;
+        if (link.Troubles.Get(mapped.Field) is { } trouble)
+        {
+            if (trouble.Kind == TroubleKind.Contested) return false;
+            if (trouble.Kind == TroubleKind.Parked && trouble.GoldenVersion >= golden.Version && hub.Planted != PlantedFault.RetryRefused) return false;
+        }
+        var evidence = link.Fields.Get(mapped.Field);
+        var fieldRules = rules.Field(mapped.Field);
+        if (fieldRules is null) return false;
+        if (evidence is not null) known = hub.Planted == PlantedFault.PlanAgainstClaims && evidence.ClaimOf(fieldRules) is { } said ? new(said.Value, true) : evidence.KnownOf(fieldRules);
+        if (known.IsCertain)
+        {
+            if (known.Value == golden.Value) return false;
+            // Nothing is known of the record: to clear what may be blank anyway is no difference worth a call.
+            if (known.Value is null && golden.Value.IsCleared) return false;
+            if (evidence?.LastDone() is { } done && done.Value == golden.Value && done.Rendering is { } stored && stored == known.Value) return false;
+        }
+        return mapping.Update != UpdatePolicy.FillBlank || known.Value is null or { IsBlank: true };
+    }
+
+    // A tuple travels whole: its other determined parts go along.
+    static void CompleteGroups(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, ImmutableArray<FieldWrite>.Builder fields)
+    {
+        for (var i = fields.Count - 1; i >= 0; i--)
+        {
+            if (rules.Field(fields[i].Field)!.Field.Group is not { } group) continue;
+            foreach (var mapped in mapping.Outgoing)
+            {
+                if (mapped.Field.Length == 0 || rules.Field(mapped.Field)?.Field.Group != group || fields.Any(f => f.Field == mapped.Field)) continue;
+                if (customer.Golden.Get(mapped.Field) is not { } golden || link.Troubles.Get(mapped.Field) is { Kind: not TroubleKind.Watched }) continue;
+                if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
+                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value));
+            }
+        }
+    }
+
+    /// <summary>A reference that still names a source record rather than a customer: it waits until that record is somebody's.</summary>
+    static bool IsUnresolved(Customer customer, string field, FieldValue value, HubDefinition hub) =>
+        hub.RecordType(customer.RecordType)?.Field(field) is { Type: FieldType.Reference } && value.IsText
+        && !value.AsText().StartsWith("cus_", StringComparison.Ordinal) && value.AsText().Length > 0;
+
+    static bool AnyNewer(Customer customer, MappingDefinition mapping, long revision)
+    {
+        foreach (var mapped in mapping.Outgoing)
+        {
+            if (mapped.Field.Length > 0 && customer.Golden.Get(mapped.Field) is { } golden && golden.Version > revision) return true;
+        }
+        return false;
+    }
+}
