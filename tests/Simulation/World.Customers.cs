@@ -29,10 +29,13 @@ sealed partial class World
 
     void SendCall(Silo target, CallCargo cargo)
     {
-        if (_wires.Percent(_plan.Troubles.LostMessagePercent)) return;
+        if (Trouble(_plan.Troubles.LostMessagePercent)) return;
         Plan(_clock.Now + Wire(), Kind.CallArrives, target.Index, target.Life, cargo: cargo);
-        if (_wires.Percent(_plan.Troubles.DoubledMessagePercent)) Plan(_clock.Now + Wire(), Kind.CallArrives, target.Index, target.Life, cargo: cargo);
+        if (Trouble(_plan.Troubles.DoubledMessagePercent)) Plan(_clock.Now + Wire(), Kind.CallArrives, target.Index, target.Life, cargo: cargo);
     }
+
+    /// <summary>Whether something goes wrong that goes wrong so often. Nothing does once people rest.</summary>
+    bool Trouble(int percent) => _wires.Percent(percent) && !_draining;
 
     /// <summary>Most messages take a moment, and some as long as messages can take in this world.</summary>
     long Wire() => _wires.OneIn(8) ? _wires.Ticks(0, _plan.Troubles.MessageDelayMax) : _wires.Ticks(Clock.Millisecond / 10, 2 * Clock.Millisecond);
@@ -52,7 +55,7 @@ sealed partial class World
             UpkeepAnswered(cargo, answer);
             return;
         }
-        if (_wires.Percent(_plan.Troubles.LostMessagePercent)) return;
+        if (Trouble(_plan.Troubles.LostMessagePercent)) return;
         Plan(_clock.Now + Wire(), Kind.CallAnswered, cargo.Silo, cargo.Life, cargo.CallId, answer);
     }
 
@@ -110,7 +113,7 @@ sealed partial class World
     void CustomerIsRead(Silo silo, ActivationSlot slot)
     {
         if (slot.Gone) return;
-        ActivationMessage message = _wires.Percent(_plan.Troubles.AbortedCommitPercent / 2)
+        ActivationMessage message = Trouble(_plan.Troubles.AbortedCommitPercent / 2)
             ? new ActivationMessage.LoadFailed("the store is restarting")
             : new ActivationMessage.Loaded(LoadFor(silo, slot.CustomerId));
         Plan(_clock.Now + StoreTime(), Kind.CustomerIsLoaded, silo.Index, silo.Life, cargo: new Loading(slot, message));
@@ -173,7 +176,7 @@ sealed partial class World
 
     void TailIsRead(Silo silo, int partition)
     {
-        CommitterMessage message = _wires.Percent(_plan.Troubles.AbortedCommitPercent / 2)
+        CommitterMessage message = Trouble(_plan.Troubles.AbortedCommitPercent / 2)
             ? new CommitterMessage.TailFailed(partition, "the store is restarting")
             : new CommitterMessage.TailLoaded(partition, _store.TailOf(partition));
         Plan(_clock.Now + StoreTime(), Kind.CommitterHears, silo.Index, silo.Life, cargo: message);
@@ -184,11 +187,11 @@ sealed partial class World
     {
         var back = new AppendCargo(silo.Index, silo.Life, append);
         var lands = _clock.Now + StoreTime();
-        if (_wires.Percent(_plan.Troubles.AbortedCommitPercent))
+        if (Trouble(_plan.Troubles.AbortedCommitPercent))
         {
             Plan(lands, Kind.CommitterHears, silo.Index, silo.Life, cargo: new CommitterMessage.Appended(append.BatchId, new AppendAnswer.Aborted("serialization failure")));
         }
-        else if (_wires.Percent(_plan.Troubles.UnknownCommitPercent))
+        else if (Trouble(_plan.Troubles.UnknownCommitPercent))
         {
             var heard = _clock.Now + _wires.Ticks(Clock.Millisecond, 10 * Clock.Second);
             var fate = _wires.Below(3);

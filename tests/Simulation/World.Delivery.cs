@@ -114,7 +114,7 @@ sealed partial class World
                 if (slot is null) continue;
                 foreach (var tail in batch.Tails)
                 {
-                    if (_wires.Percent(_plan.Troubles.LostSignalPercent)) continue;
+                    if (Trouble(_plan.Troubles.LostSignalPercent)) continue;
                     Plan(_clock.Now + Wire(), Kind.DeliveryHears, silo.Index, silo.Life, cargo: new Hearing(slot, new DeliveryMessage.Bell(tail.Partition, _store.TailOf(tail.Partition))));
                 }
             }
@@ -125,8 +125,8 @@ sealed partial class World
     {
         var (slot, effect) = reaching;
         var rows = _store.DeliveryOf(slot.System);
-        var aborted = _wires.Percent(_plan.Troubles.AbortedCommitPercent / 2);
-        var unknown = _wires.Percent(_plan.Troubles.UnknownCommitPercent / 2);
+        var aborted = Trouble(_plan.Troubles.AbortedCommitPercent / 2);
+        var unknown = Trouble(_plan.Troubles.UnknownCommitPercent / 2);
         DeliveryMessage answer;
         switch (effect)
         {

@@ -32,7 +32,7 @@ sealed partial class World
         var at = _wires.Below(_silos.Length);
         for (var i = 0; i < _silos.Length && !_silos[at].Alive; i++) at = (at + 1) % _silos.Length;
         var silo = _silos[at];
-        if (silo.Alive && !_wires.Percent(_plan.Troubles.LostMessagePercent)) Plan(_clock.Now + Wire(), Kind.PostArrives, at, silo.Life, cargo: post);
+        if (silo.Alive && !Trouble(_plan.Troubles.LostMessagePercent)) Plan(_clock.Now + Wire(), Kind.PostArrives, at, silo.Life, cargo: post);
         Plan(_clock.Now + PostTimeout, Kind.PostTimesOut, -1, number: post.Tries, cargo: post);
     }
 
@@ -74,7 +74,7 @@ sealed partial class World
 
     void IntakeReachesStore(Silo silo, IntakeEffect effect)
     {
-        var fails = _wires.Percent(_plan.Troubles.AbortedCommitPercent / 2);
+        var fails = Trouble(_plan.Troubles.AbortedCommitPercent / 2);
         IntakeMessage answer;
         switch (effect)
         {
@@ -107,7 +107,7 @@ sealed partial class World
     void AnswerPost(Silo silo, IntakeEffect.Answer answer)
     {
         if (!silo.Posts.Remove(answer.Ticket, out var post)) return;
-        if (_wires.Percent(_plan.Troubles.LostMessagePercent)) return;
+        if (Trouble(_plan.Troubles.LostMessagePercent)) return;
         if (_story is not null) Tell($"intake {silo.Index} answers {post.Edit.Source} {post.Edit.Id}: {answer.Value switch { IntakeAnswer.Done d => $"{d.Outcome} {d.Reason} in {d.CustomerId}#{d.Revision}", IntakeAnswer.TryAgain t => $"try again ({t.Reason})", _ => "?" }}");
         Plan(_clock.Now + Wire(), Kind.PostIsAnswered, -1, number: post.AwaitedTry, cargo: new PostAnswer(post, answer.Value));
     }

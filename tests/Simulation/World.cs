@@ -12,6 +12,7 @@ namespace OrleansCrm.Simulation;
 /// <summary>What became of one world.</summary>
 /// <param name="Events">Happenings that were carried out.</param>
 /// <param name="Violations">Broken rules, each with its story; empty: all hold.</param>
+/// <param name="Story">Empty unless it was asked for; then also how often each kind of thing happened.</param>
 sealed record WorldResult(ulong Seed, int Events, IReadOnlyList<string> Violations, IReadOnlyList<string> Story);
 
 /// <summary>What can happen, and with which cargo.</summary>
@@ -61,7 +62,7 @@ enum Kind
 /// <summary>One simulated world: people, systems and a hub, on one thread and in virtual time.</summary>
 sealed partial class World
 {
-    const int EventsMax = 60_000;
+    const int EventsMax = 20_000;
     const int RoundsMax = 40;
 
     readonly WorldPlan _plan;
@@ -72,6 +73,7 @@ sealed partial class World
     readonly Chance _wires;
     readonly FakeSystem[] _systems;
     readonly List<string> _violations = [];
+    readonly int[] _byKind = new int[64];
     int _events;
     bool _draining;
 
@@ -98,7 +100,7 @@ sealed partial class World
     {
         var world = new World(PlanMaker.Make(seed, planted), tell);
         world.Live();
-        return new WorldResult(seed, world._events, world._violations, world._story is { } story ? [.. story.Lines] : []);
+        return new WorldResult(seed, world._events, world._violations, world._story is { } story ? [.. story.Lines, .. world.CountsByKind()] : []);
     }
 
     void Live()
@@ -172,10 +174,12 @@ sealed partial class World
                 return;
             }
             _events++;
+            _byKind[next.Kind]++;
             StepSilo(kind, silo, in next);
             return;
         }
         _events++;
+        _byKind[next.Kind]++;
         switch (kind)
         {
             case Kind.HumanActs: Act(); break;
@@ -230,6 +234,14 @@ sealed partial class World
     }
 
     void Plan(long at, Kind kind, int who, int life = 0, long number = 0, object? cargo = null) => _agenda.Add(at, (int)kind, who, life, number, cargo);
+
+    IEnumerable<string> CountsByKind()
+    {
+        for (var k = 0; k < _byKind.Length; k++)
+        {
+            if (_byKind[k] > 0) yield return $"{_byKind[k],8} {(Kind)k}";
+        }
+    }
 
     void Tell(string line) => _story?.Add(line);
 

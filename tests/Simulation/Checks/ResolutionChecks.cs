@@ -1,5 +1,6 @@
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Simulation.FakeSystems;
 
@@ -132,8 +133,8 @@ sealed partial class World
 
     void CheckConsent(Customer customer, FieldDefinition field)
     {
-        var refused = FieldValue.Text("opted-out");
-        var given = FieldValue.Text("opted-in");
+        var refused = FieldResolver.Denied;
+        var given = FieldResolver.Granted;
         var isRefused = false;
         foreach (var entry in _store.EntriesOf(customer.Id))
         {
@@ -142,7 +143,7 @@ sealed partial class World
                 if (!string.Equals(change.Field, field.Name, StringComparison.Ordinal) || change.Golden is not { } golden) continue;
                 if (golden.Value == refused) isRefused = true;
                 if (golden.Value != given) continue;
-                if (isRefused && !SomebodyGave(customer, golden, field, given)) Violate(13, $"entry {customer.Id}#{entry.Revision} makes {field.Name} opted-in after a refusal, by {customer.Link(golden.LinkId)?.Source?.ToString() ?? golden.LinkId} ({golden.Rule}); nobody named for it has said so");
+                if (isRefused && !SomebodyGave(customer, golden, field, given)) Violate(13, $"entry {customer.Id}#{entry.Revision} makes {field.Name} granted after a refusal, by {customer.Link(golden.LinkId)?.Source?.ToString() ?? golden.LinkId} ({golden.Rule}); nobody named for it has said so");
                 isRefused = false;
             }
         }

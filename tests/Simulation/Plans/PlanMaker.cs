@@ -12,7 +12,7 @@ static class PlanMaker
     static readonly string[] Texts = ["Ada Lovelace", "ada lovelace", "Grace", " Grace ", "Hopper Grace of Arlington", "n/a", "Zoë"];
     static readonly string[] Stages = ["new", "open", "won", "lost"];
     static readonly string[] Members = ["\"a\"", "\"b\"", "\"c\""];
-    static readonly string[] Consents = ["opted-in", "opted-out", "unknown"];
+    static readonly string[] Consents = ["granted", "denied", "unknown"];
 
     public static WorldPlan Make(ulong seed, PlantedFault planted = PlantedFault.None)
     {
