@@ -27,6 +27,9 @@ public abstract record CustomerCall
     /// <summary>Takes an identity key that another customer has given up. Answered by an <see cref="OfferAnswer"/>.</summary>
     public sealed record ClaimKey(string Key) : CustomerCall;
 
+    /// <summary>Undoes edits: they claim nothing any more, and what they set is set back everywhere, also where they were made. Answered by an <see cref="OfferAnswer"/>.</summary>
+    public sealed record Undo(ImmutableArray<Undoing> Edits) : CustomerCall;
+
     /// <summary>A person's decision about a parked or contested field of a link: write again. Answered by an <see cref="OfferAnswer"/>.</summary>
     public sealed record Release(string LinkId, string Field) : CustomerCall;
 }

@@ -28,9 +28,9 @@ public static class CustomerFold
     internal static Customer ApplyEvidence(Customer? customer, JournalEntry entry, HubDefinition hub)
     {
         var before = customer?.Revision ?? 0;
-        if (entry.Revision != before + 1) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
+        if (entry.Revision != before + 1 && !entry.IsErasure) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
         customer = customer is null || entry.IsErasure
-            ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType, LinksFounded = customer?.LinksFounded ?? 0 }
+            ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
         var links = customer.Links;
