@@ -73,7 +73,7 @@ public sealed class CustomerDecision
     /// <param name="held">Keys and records (<see cref="HeldElsewhere.RecordKey"/>) known to belong to others.</param>
     public static Decision Decide(string customerId, Customer? customer, IReadOnlyList<Asked> calls, HubDefinition hub, DateTimeOffset now, HeldElsewhere? held = null)
     {
-        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault()?.Edit.RecordType;
+        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault(o => o.Found)?.Edit.RecordType;
         if (recordType is null) return AnswerAll(customer, calls, new CustomerAnswer.NotMine());
         if (hub.RecordType(recordType) is not { } type) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("record-type"));
         // A silo that has not heard of the newer definition yet must not turn back what was decided under it.
@@ -126,7 +126,7 @@ public sealed class CustomerDecision
     void Take(long ticket, CustomerCall.Offer offer)
     {
         var edit = offer.Edit;
-        var link = LinkFor(edit, offer.Adopt);
+        var link = LinkFor(edit, offer.Adopt && (offer.Found || _customer is not null));
         if (link is null)
         {
             _answers.Add((ticket, new CustomerAnswer.NotMine(_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)))));
@@ -692,7 +692,7 @@ public sealed class CustomerDecision
         _links[link.Id] = change(now);
     }
 
-    string NextLinkId() => CustomerFold.LinkPrefix(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    string NextLinkId() => CreationKeys.PrefixOf(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     // FNV-1a, 64 bits: enough to know one of a few recent edits again.
     static ulong Hash(string text, ulong hash = 14695981039346656037)

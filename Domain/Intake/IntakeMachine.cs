@@ -167,6 +167,11 @@ public sealed class IntakeMachine
                 line.Dequeue();
                 Done(leader, new(EditOutcome.Unchanged, null, 0, []), effects);
             }
+            else if (leader.Edit.CreationKey is { } created && CreationKeys.CustomerOf(created) is { } creator && leader.Rounds == 0)
+            {
+                Offer(leader, creator, adopt: true, effects, found: false);   // we made this record; its report has overtaken our receipt
+                return;
+            }
             else
             {
                 line.Keys = hub.RecordType(leader.Edit.RecordType) is { } type ? IdentityKey.AllOf(type, leader.Edit) : [];
@@ -358,11 +363,11 @@ public sealed class IntakeMachine
         line.AskAgain.Clear();
     }
 
-    static void Offer(Work work, string customerId, bool adopt, ICollection<IntakeEffect> effects)
+    static void Offer(Work work, string customerId, bool adopt, ICollection<IntakeEffect> effects, bool found = true)
     {
         work.OfferedTo = customerId;
         work.Adopt = adopt;
-        effects.Add(new IntakeEffect.Offer(work.Ticket, customerId, new(work.Edit, work.ReceivedAt, adopt)));
+        effects.Add(new IntakeEffect.Offer(work.Ticket, customerId, new(work.Edit, work.ReceivedAt, adopt, found)));
     }
 
     void Park(Work work, IntakeAnswer.Done done, HubDefinition hub, ICollection<IntakeEffect> effects)
