@@ -70,7 +70,10 @@ public static class RefusalCode
     /// <summary>Parts joined for a system would be cut elsewhere when they come back.</summary>
     public const string AmbiguousSplit = "ambiguous-split";
 
-    /// <summary>The mapping's date format is none.</summary>
+    /// <summary>A system's text is made of several fields, and one of them has no golden value.</summary>
+    public const string UndeterminedPart = "undetermined-part";
+
+    /// <summary>The mapping's date format is none, or leaves out a part of the date.</summary>
     public const string BadDateFormat = "bad-date-format";
 
     /// <summary>What a person can do about it, in one sentence without the value.</summary>
@@ -95,7 +98,8 @@ public static class RefusalCode
         DuplicateMember => "Remove one of the two members with the same key in the system.",
         UnmappedValue => "Add the value to the mapping, the crosswalk or the field's choices, then release it.",
         AmbiguousSplit => "Let this mapping go one way only, or correct the part that contains the separator.",
-        BadDateFormat => "Correct the mapping's 'date-format'.",
+        UndeterminedPart => "Determine the fields that make up this one: writing without them would erase them there.",
+        BadDateFormat => "Correct the mapping's 'date-format'; it must name year, month and day.",
         _ => "Correct the value in the system.",
     };
 }

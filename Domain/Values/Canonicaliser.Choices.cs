@@ -119,7 +119,7 @@ public static partial class Canonicaliser
     }
 
     // The clean text of a JSON text or number; null with a code where it is neither.
-    static string? ScalarText(JsonElement element, out string code)
+    internal static string? ScalarText(JsonElement element, out string code)
     {
         code = RefusalCode.WrongType;
         if (element.ValueKind == JsonValueKind.Number)

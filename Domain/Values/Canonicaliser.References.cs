@@ -22,7 +22,7 @@ public static partial class Canonicaliser
 
     // A customer, or a source record that no customer is known for yet: system/object/id. The id is the vendor's own text and
     // may contain slashes of its own (Shopify's do).
-    static Canonicalised Reference(string text)
+    internal static Canonicalised Reference(string text)
     {
         if (text.Length == 0) return Canonicalised.Cleared;
         if (text.Length > LongestReference) return Canonicalised.Refused(RefusalCode.TooLong);

@@ -6,7 +6,7 @@ namespace OrleansCrm.Domain.Values;
 public static partial class Canonicaliser
 {
     // Names of an association's parts.
-    const string To = "to", Role = "role", Primary = "primary";
+    internal const string To = "to", Role = "role", Primary = "primary";
 
     static Canonicalised OnlyMember(FieldDefinition field, string text)
     {
@@ -94,11 +94,15 @@ public static partial class Canonicaliser
         return reference.IsRefused ? reference : Canonicalised.Canonical(FieldValue.Set([Association(reference.Value, "", false)]));
     }
 
-    static Canonicalised Associations(JsonElement reported)
+    /// <summary>The associations of an array, or of an object for a single one.</summary>
+    /// <param name="readReference">Reads the text of a reference; null: as it stands.</param>
+    internal static Canonicalised Associations(JsonElement reported, Func<string, Canonicalised>? readReference = null)
     {
-        if (reported.ValueKind == JsonValueKind.Object) return Distinct([reported], OneAssociation, AssociationKey);
+        readReference ??= Reference;
+        if (reported.ValueKind == JsonValueKind.Object) return Distinct([reported], m => OneAssociation(m, readReference), AssociationKey);
+        if (reported.ValueKind != JsonValueKind.Array) return Canonicalised.Refused(RefusalCode.WrongType);
         if (reported.GetArrayLength() > MostMembers) return Canonicalised.Refused(RefusalCode.TooMany);
-        return Distinct(reported.EnumerateArray(), OneAssociation, AssociationKey);
+        return Distinct(reported.EnumerateArray(), m => OneAssociation(m, readReference), AssociationKey);
     }
 
     // Primary is a quality of a tie, not a second tie.
@@ -118,13 +122,13 @@ public static partial class Canonicaliser
             KeyValuePair.Create(Primary, primary ? FieldValue.Boolean(true) : FieldValue.Cleared),
         ]);
 
-    static Canonicalised OneAssociation(JsonElement member)
+    static Canonicalised OneAssociation(JsonElement member, Func<string, Canonicalised> readReference)
     {
         if (member.ValueKind == JsonValueKind.String)
         {
             if (ScalarText(member, out var broken) is not { } text) return Canonicalised.Refused(broken);
             if (text.Length == 0) return Canonicalised.Cleared;
-            var bare = Reference(text);
+            var bare = readReference(text);
             return bare.IsRefused ? bare : Canonicalised.Canonical(Association(bare.Value, "", false));
         }
         if (member.ValueKind != JsonValueKind.Object) return Canonicalised.Refused(RefusalCode.WrongType);
@@ -139,7 +143,7 @@ public static partial class Canonicaliser
                 case To:
                     var reference = property.Value.ValueKind == JsonValueKind.Object
                         ? Reference(property.Value)
-                        : ScalarText(property.Value, out var code) is { } text ? Reference(text) : Canonicalised.Refused(code);
+                        : ScalarText(property.Value, out var code) is { } text ? readReference(text) : Canonicalised.Refused(code);
                     if (reference.IsRefused) return reference;
                     to = reference.Value;
                     break;

@@ -138,7 +138,7 @@ public static partial class Canonicaliser
     static Canonicalised Text(string text) => Canonicalised.Canonical(FieldValue.Text(text));
 
     // The value with the spelling that it came in, where that differs.
-    static Canonicalised Told(Canonicalised answer, JsonElement reported)
+    internal static Canonicalised Told(Canonicalised answer, JsonElement reported)
     {
         if (answer.IsRefused) return answer;
         var bytes = JsonMarshal.GetRawUtf8Value(reported).Length;
@@ -149,7 +149,7 @@ public static partial class Canonicaliser
             : Canonicalised.Canonical(answer.Value, raw);
     }
 
-    static bool Reads(FieldValue value, string text)
+    internal static bool Reads(FieldValue value, string text)
     {
         var json = value.Json;
         if (json[0] != '"') return json == text;
@@ -157,7 +157,7 @@ public static partial class Canonicaliser
     }
 
     // Null where the JSON text holds half of a surrogate pair.
-    static string? TextOf(JsonElement text)
+    internal static string? TextOf(JsonElement text)
     {
         try
         {
@@ -170,7 +170,7 @@ public static partial class Canonicaliser
     }
 
     // Null where the JSON name holds half of a surrogate pair.
-    static string? NameOf(JsonProperty property)
+    internal static string? NameOf(JsonProperty property)
     {
         try
         {
@@ -183,7 +183,7 @@ public static partial class Canonicaliser
     }
 
     /// <summary>Normal form C, line ends as <c>\n</c>, no blanks at the ends; null where control characters or half pairs are in it.</summary>
-    static string? Clean(string text)
+    internal static string? Clean(string text)
     {
         var plain = true;
         for (var i = 0; i < text.Length; i++)
