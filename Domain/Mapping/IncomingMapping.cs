@@ -114,6 +114,14 @@ public static class IncomingMapping
     {
         internal Canonicalised Read(JsonElement reported)
         {
+            var read = ReadAny(reported);
+
+            // A set of nothing is the empty text of a set.
+            return Mapping.EmptyIsCleared && IsSet(Field) && !read.IsRefused && read.Value.IsBlank ? Canonicalised.Cleared : read;
+        }
+
+        Canonicalised ReadAny(JsonElement reported)
+        {
             switch (reported.ValueKind)
             {
                 case JsonValueKind.Null:
@@ -186,11 +194,7 @@ public static class IncomingMapping
                     ? Canonicaliser.Canonicalise(Field, Hub.DefaultCountry, reported)
                     : Canonicalised.Refused(RefusalCode.WrongType);
             }
-            if (reported.ValueKind == JsonValueKind.Array)
-            {
-                if (reported.GetArrayLength() == 0 && Mapping.EmptyIsCleared) return Canonicalised.Cleared;
-                if (reported.GetArrayLength() > Canonicaliser.MostMembers) return Canonicalised.Refused(RefusalCode.TooMany);
-            }
+            if (reported.ValueKind == JsonValueKind.Array && reported.GetArrayLength() > Canonicaliser.MostMembers) return Canonicalised.Refused(RefusalCode.TooMany);
             if (Field.Type == FieldType.Association) return Canonicaliser.Associations(reported, Referred);
             if (reported.ValueKind != JsonValueKind.Array || (Mapping.Values.IsEmpty && Mapping.Crosswalk is null))
             {
@@ -210,7 +214,7 @@ public static class IncomingMapping
         Canonicalised ReadMembers(string text)
         {
             if (Pair(text) is { } whole) return Canonicalised.Canonical(whole.Members() is [var only] && only == whole ? FieldValue.Set([whole]) : whole);
-            if (string.IsNullOrWhiteSpace(text)) return Mapping.EmptyIsCleared ? Canonicalised.Cleared : Canonicalised.Canonical(FieldValue.Set([]));
+            if (string.IsNullOrWhiteSpace(text)) return Canonicalised.Canonical(FieldValue.Set([]));
 
             // Only choices are known to come as one text; anything else is one member unless the mapping names a separator.
             var separator = Mapping.Split is { Length: > 0 } declared ? declared : Field.Type == FieldType.MultiChoice ? ";" : null;

@@ -35,7 +35,7 @@ public sealed record MappedRecord(ImmutableArray<SystemValue> Values, ImmutableA
 /// <summary>Says the hub's fields in a system's words.</summary>
 /// <remarks>
 /// A mapped or crossed value goes out as text, as the definition spells it: the connector knows whether its system wants
-/// <c>1</c> or <c>"1"</c>. Members of a set go out as an array, or as one text where the mapping names a separator (<c>Split</c>).
+/// <c>1</c> or <c>"1"</c>. Texts are cut at the system's length, anything else that is too long is a problem. Members of a set go out as an array, or as one text where the mapping names a separator (<c>Split</c>).
 /// </remarks>
 public static class OutgoingMapping
 {
@@ -108,17 +108,40 @@ public static class OutgoingMapping
 
         var changes = !fieldMapping.Values.IsEmpty || fieldMapping.Crosswalk is not null || fieldMapping.DateFormat is not null
             || (value.IsBlank && !value.IsCleared && fieldMapping.EmptyIsCleared)
-            || (fieldMapping.MaxLength is { } length && value.Json.Length > length);
+            || (fieldMapping.MaxLength is { } length && value.Json.Length > length)
+            || (fieldMapping.Split is not null && IncomingMapping.IsSet(definition));
 
         // References are compared by the customer they lead to, parts of a text by the whole text: neither is this function's.
         if (!changes || definition.Type is FieldType.Reference or FieldType.Association) return value;
         var isPart = fieldMapping.Split is { Length: > 0 } && !IncomingMapping.IsSet(definition);
         if (isPart) return value.IsBlank && fieldMapping.EmptyIsCleared ? FieldValue.Cleared : value;
 
+        // The two common cases need no JSON: this is asked for every field of every plan.
+        if (!fieldMapping.Values.IsEmpty && !IncomingMapping.IsSet(definition)) return Paired(fieldMapping, value);
+        if (value.IsText && fieldMapping.Crosswalk is null && (definition.Type is FieldType.Text or FieldType.LongText))
+        {
+            var text = fieldMapping.MaxLength is { } most ? Rendering.Cut(value.AsText(), most).Trim().ToString() : value.AsText();
+            return text.Length == 0 && fieldMapping.EmptyIsCleared ? FieldValue.Cleared : FieldValue.Text(text);
+        }
+
         var told = new Writer(hub, system, definition, fieldMapping, null).Write(value);
         if (told.Code is not null) return value;
         var held = IncomingMapping.Read(hub, system, mapping, definition, fieldMapping, JsonElement.Parse(told.Json));
         return held.IsRefused ? value : held.Value;
+    }
+
+    // The first of the hub's values that share the system's word for this one.
+    static FieldValue Paired(FieldMapping mapping, FieldValue value)
+    {
+        foreach (var said in mapping.Values)
+        {
+            if (said.HubValue != value) continue;
+            foreach (var heard in mapping.Values)
+            {
+                if (heard.SystemValue == said.SystemValue) return heard.HubValue;
+            }
+        }
+        return value.IsBlank && mapping.EmptyIsCleared ? FieldValue.Cleared : value;
     }
 
     // Blank and undetermined parts are left out; nothing at all clears the text.
@@ -184,7 +207,13 @@ public static class OutgoingMapping
             }
             if (Mapping.DateFormat is { } format && Dated(value, format) is { } dated) return dated;
             if (Field.Type == FieldType.Reference) return ExternalId(value) is { } id ? Told.As(Text(id, null)) : Told.Not(RefusalCode.UnresolvedReference);
-            return Told.As(value.IsText && Mapping.MaxLength is { } length && value.Json.Length > length ? Text(value.AsText(), length) : value.Json);
+            if (Mapping.MaxLength is not { } length || !value.IsText || value.Json.Length <= length || value.AsText() is not { } text || text.Length <= length)
+            {
+                return Told.As(value.Json);
+            }
+
+            // The beginning of a text is still that text; the beginning of an address, a number or a choice is another one.
+            return Field.Type is FieldType.Text or FieldType.LongText ? Told.As(Text(text, length)) : Told.Not(RefusalCode.TooLong);
         }
 
         Told WriteSet(FieldValue value)
@@ -206,11 +235,23 @@ public static class OutgoingMapping
             }
             if (Mapping.Split is not { Length: > 0 } separator || Field.Type == FieldType.Association) return Told.As(FieldValue.Set(said).Json);
 
-            // A member that contains the separator would come back as two.
-            var texts = said.ConvertAll(m => m.AsText());
-            return texts.Exists(t => t.Contains(separator, StringComparison.Ordinal))
-                ? Told.Not(RefusalCode.AmbiguousSplit)
-                : Told.As(Text(string.Join(separator, texts), null));
+            var texts = new List<string>(said.Count);
+            foreach (var member in said)
+            {
+                // A member that contains the separator would come back as two, and one with attributes without them.
+                if (AsWord(member) is not { } word || word.Contains(separator, StringComparison.Ordinal)) return Told.Not(RefusalCode.AmbiguousSplit);
+                texts.Add(word);
+            }
+            var joined = string.Join(separator, texts);
+            return joined.Length > Mapping.MaxLength ? Told.Not(RefusalCode.TooLong) : Told.As(Text(joined, null));
+        }
+
+        // A member that is nothing but its key is that key.
+        string? AsWord(FieldValue member)
+        {
+            if (member.Json[0] != '{') return member.AsText();
+            if (Field.MemberKey is not { } key || member.Part(key) is not { } name) return null;
+            return member == FieldValue.Parts([KeyValuePair.Create(key, name)]) ? name.AsText() : null;
         }
 
         string? Pair(FieldValue value)

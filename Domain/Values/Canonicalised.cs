@@ -80,7 +80,7 @@ public static class RefusalCode
     public static string Fix(string code) => code switch
     {
         WrongType => "Correct the value in the system, or map another of its fields.",
-        TooLong => "Shorten the value, or raise the field's 'max-length'.",
+        TooLong => "Shorten the value, or raise the 'max-length' of the field or the mapping.",
         TooMany => "Remove members: a set holds at most 1,000.",
         BrokenText => "Remove control characters and broken characters in the system.",
         InvalidEmail => "Correct the address in the system; it must read name@domain.",

@@ -20,7 +20,7 @@ public static class ConsentStatus
 public static partial class Canonicaliser
 {
     // What CRMs call the four states, without case, blanks, hyphens and underscores. Words that may mean either way stay out
-    // and park: yes, no, true, 1 (of an opt-in or an opt-out?), cleaned, invalid, redacted (an address died, nobody refused).
+    // and park: yes, no, true, 1 (of an opt-in or an opt-out?), confirmed (the address, or the wish?), cleaned, invalid, redacted (an address died, nobody refused).
     static readonly FrozenDictionary<string, string> ConsentWords = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["granted"] = ConsentStatus.Granted,
@@ -28,7 +28,6 @@ public static partial class Canonicaliser
         ["optedin"] = ConsentStatus.Granted,
         ["subscribed"] = ConsentStatus.Granted,
         ["consented"] = ConsentStatus.Granted,
-        ["confirmed"] = ConsentStatus.Granted,
         ["denied"] = ConsentStatus.Denied,
         ["optout"] = ConsentStatus.Denied,
         ["optedout"] = ConsentStatus.Denied,

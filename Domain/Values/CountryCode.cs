@@ -8,17 +8,19 @@ namespace OrleansCrm.Domain.Values;
 /// <remarks>A table of our own: the framework knows no countries where globalization is invariant, and the answer must not depend on the machine.</remarks>
 public static class CountryCode
 {
-    static readonly FrozenDictionary<string, string> ByText = Read();
+    static readonly FrozenDictionary<string, string> ByCode = ReadCodes();
+    static readonly FrozenDictionary<string, string> ByName = ReadNames();
 
     /// <summary>All 249 alpha-2 codes, and <c>XK</c>, which banks and customs use for Kosovo.</summary>
-    public static FrozenSet<string> All { get; } = ByText.Values.ToFrozenSet(StringComparer.Ordinal);
+    public static FrozenSet<string> All { get; } = ByCode.Values.ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>The alpha-2 code in capitals of an alpha-2 or alpha-3 code or an English or common local name; null: it names no country.</summary>
-    /// <remarks>Case, accents, blanks and punctuation do not matter.</remarks>
+    /// <remarks>Case does not matter, nor do accents, blanks and punctuation in a name. In a code they do: "N/A" is not Namibia.</remarks>
     public static string? Canonicalise(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return text.Length > 100 ? null : ByText.GetValueOrDefault(Key(text));
+        if (text.Length > 100) return null;
+        return ByCode.GetValueOrDefault(text.Trim()) ?? ByName.GetValueOrDefault(Key(text));
     }
 
     // Letters only, without accents, in lower case.
@@ -32,22 +34,26 @@ public static class CountryCode
         return key.ToString();
     }
 
-    static FrozenDictionary<string, string> Read()
+    static FrozenDictionary<string, string> ReadCodes()
     {
-        var byText = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var row in Table.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        var byCode = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var row in Rows(Table))
         {
-            var code = row[..2];
-            byText.Add(Key(code), code);
-            byText.Add(Key(row[2..5]), code);
-            byText.TryAdd(Key(row[6..]), code);
+            byCode[row[..2]] = row[..2];
+            byCode[row[2..5]] = row[..2];
         }
-        foreach (var row in OtherNames.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            byText.TryAdd(Key(row[3..]), row[..2]);
-        }
-        return byText.ToFrozenDictionary(StringComparer.Ordinal);
+        return byCode.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
     }
+
+    static FrozenDictionary<string, string> ReadNames()
+    {
+        var byName = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var row in Rows(Table)) byName.Add(Key(row[6..]), row[..2]);
+        foreach (var row in Rows(OtherNames)) byName.TryAdd(Key(row[3..]), row[..2]);
+        return byName.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    static string[] Rows(string table) => table.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     // Alpha-2, alpha-3, English name.
     const string Table =

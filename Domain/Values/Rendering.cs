@@ -51,6 +51,8 @@ public static class Rendering
         return text[..length];
     }
 
+    static bool Has(Equivalence allowed, Equivalence difference) => (allowed & difference) != Equivalence.Exact;
+
     static ReadOnlySpan<char> TextOf(FieldValue value)
     {
         var json = value.Json;
@@ -61,7 +63,7 @@ public static class Rendering
     static bool SameText(ReadOnlySpan<char> written, ReadOnlySpan<char> stored, Equivalence allowed, int? maxLength)
     {
         if (Same(written, stored, allowed, prefix: false)) return true;
-        if (!allowed.HasFlag(Equivalence.Cut)) return false;
+        if (!Has(allowed, Equivalence.Cut)) return false;
         if (maxLength is not { } length) return Same(written, stored, allowed, prefix: true);
 
         // The canonicaliser drops the blanks that a cut may leave at the end.
@@ -87,7 +89,7 @@ public static class Rendering
 
     static bool SamePhone(ReadOnlySpan<char> written, ReadOnlySpan<char> stored, Equivalence allowed)
     {
-        if (!allowed.HasFlag(Equivalence.Format)) return SameText(written, stored, allowed & CaseAndBlanks, null);
+        if (!Has(allowed, Equivalence.Format)) return SameText(written, stored, allowed & CaseAndBlanks, null);
 
         // "+43 12 x3" and "+43123" have the same digits and ring elsewhere.
         var (ours, ourExtension) = AtExtension(written);
@@ -122,22 +124,22 @@ public static class Rendering
     // Format: the same number in another spelling. Cut: fewer decimal places, never fewer digits before the point.
     static bool SameNumber(FieldValue written, FieldValue stored, Equivalence allowed)
     {
-        var style = allowed.HasFlag(Equivalence.Format) ? NumberStyles.Number : NumberStyles.Float;
+        var style = Has(allowed, Equivalence.Format) ? NumberStyles.Number : NumberStyles.Float;
         if (!decimal.TryParse(TextOf(written), NumberStyles.Float, CultureInfo.InvariantCulture, out var ours)) return false;
         if (!decimal.TryParse(TextOf(stored), style, CultureInfo.InvariantCulture, out var theirs)) return false;
-        if (ours == theirs) return allowed.HasFlag(Equivalence.Format);
-        return allowed.HasFlag(Equivalence.Cut) && theirs.Scale < ours.Scale && Math.Round(ours, theirs.Scale, MidpointRounding.ToZero) == theirs;
+        if (ours == theirs) return Has(allowed, Equivalence.Format);
+        return Has(allowed, Equivalence.Cut) && theirs.Scale < ours.Scale && Math.Round(ours, theirs.Scale, MidpointRounding.ToZero) == theirs;
     }
 
     // Cut: systems that keep whole seconds or minutes.
     static bool SameInstant(FieldValue written, FieldValue stored, Equivalence allowed)
     {
-        if (!allowed.HasFlag(Equivalence.Cut)) return false;
+        if (!Has(allowed, Equivalence.Cut)) return false;
         if (Canonicaliser.AsInstant(written) is not { } ours || Canonicaliser.AsInstant(stored) is not { } theirs) return false;
         return ours.Ticks - (ours.Ticks % TimeSpan.TicksPerSecond) == theirs.Ticks || ours.Ticks - (ours.Ticks % TimeSpan.TicksPerMinute) == theirs.Ticks;
     }
 
-    static ReadOnlySpan<char> Bare(FieldValue url, Equivalence allowed) => allowed.HasFlag(Equivalence.Format) ? TextOf(url).TrimEnd('/') : TextOf(url);
+    static ReadOnlySpan<char> Bare(FieldValue url, Equivalence allowed) => Has(allowed, Equivalence.Format) ? TextOf(url).TrimEnd('/') : TextOf(url);
 
     // Every member has its rendering, and none of the stored ones is left over. A set is never cut.
     static bool SameMembers(FieldValue written, FieldValue stored, Equivalence allowed)
@@ -169,7 +171,7 @@ public static class Rendering
     /// <summary>The characters of a text that count under the allowed differences.</summary>
     ref struct Letters(ReadOnlySpan<char> text, Equivalence allowed)
     {
-        ReadOnlySpan<char> _rest = allowed.HasFlag(Equivalence.Whitespace) ? text.Trim() : text;
+        ReadOnlySpan<char> _rest = Has(allowed, Equivalence.Whitespace) ? text.Trim() : text;
 
         /// <summary>The next one; -1 at the end.</summary>
         internal int Next()
@@ -177,12 +179,12 @@ public static class Rendering
             while (!_rest.IsEmpty)
             {
                 var c = _rest[0];
-                if (allowed.HasFlag(Equivalence.Format) && (Canonicaliser.IsBlank(c) || Groups(c)))
+                if (Has(allowed, Equivalence.Format) && (Canonicaliser.IsBlank(c) || Groups(c)))
                 {
                     _rest = _rest[1..];
                     continue;
                 }
-                if (allowed.HasFlag(Equivalence.Whitespace) && char.IsWhiteSpace(c))
+                if (Has(allowed, Equivalence.Whitespace) && char.IsWhiteSpace(c))
                 {
                     _rest = _rest.TrimStart();
                     return ' ';
@@ -190,7 +192,7 @@ public static class Rendering
                 if (c < 128)
                 {
                     _rest = _rest[1..];
-                    return allowed.HasFlag(Equivalence.Case) && char.IsAsciiLetterLower(c) ? c & ~0x20 : c;
+                    return Has(allowed, Equivalence.Case) && char.IsAsciiLetterLower(c) ? c & ~0x20 : c;
                 }
                 if (Rune.DecodeFromUtf16(_rest, out var rune, out var used) != OperationStatus.Done)
                 {
@@ -198,7 +200,7 @@ public static class Rendering
                     return c;
                 }
                 _rest = _rest[used..];
-                return (allowed.HasFlag(Equivalence.Case) ? Rune.ToUpperInvariant(rune) : rune).Value;
+                return (Has(allowed, Equivalence.Case) ? Rune.ToUpperInvariant(rune) : rune).Value;
             }
             return -1;
         }

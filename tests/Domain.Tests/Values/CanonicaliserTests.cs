@@ -126,6 +126,9 @@ public sealed class CanonicaliserTests
         Assert.Equal(250, CountryCode.All.Count);
         Assert.All(CountryCode.All, code => Assert.Equal(code, CountryCode.Canonicalise(code)));
         Assert.Null(CountryCode.Canonicalise("Atlantis"));
+        Assert.Null(CountryCode.Canonicalise("N/A"));
+        Assert.Equal("GB", CountryCode.Canonicalise("U.K."));
+        Assert.Equal("NA", CountryCode.Canonicalise(" na"));
         Assert.Null(CurrencyCode.Canonicalise("$"));
     }
 

@@ -73,6 +73,20 @@ public sealed class RenderingTests
         Assert.False(Renders(FieldType.MultiChoice, Equivalence.Case | Equivalence.Cut, Set("a", "b"), Set("a")));
     }
 
+    [Fact]
+    public void Comparing_two_scalars_allocates_nothing()
+    {
+        var field = new FieldDefinition { Name = "f", Type = FieldType.Text };
+        var (written, stored) = (FieldValue.Text("Grüße  an Anna Huber"), FieldValue.Text("GRÜSSE an Anna"));
+        const Equivalence All = Equivalence.Case | Equivalence.Whitespace | Equivalence.Format | Equivalence.Cut;
+        Rendering.IsRendering(field, All, 10, written, stored);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++) Rendering.IsRendering(field, All, 10, written, stored);
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
     static readonly Gen<Equivalence> Allowed = Gen.Int[0, 15].Select(flags => (Equivalence)flags);
 
     [Fact]
