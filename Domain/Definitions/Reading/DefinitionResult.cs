@@ -31,7 +31,9 @@ readonly record struct Place(int Line, int Column, string Path);
 readonly record struct Placed<T>(T Value, Place At);
 
 /// <summary>One entry of a map whose keys are names of the author's choice.</summary>
-readonly record struct Named<T>(string Name, Place At, T Value);
+/// <param name="At">The place of the name.</param>
+/// <param name="ValueAt">The place of the value.</param>
+readonly record struct Named<T>(string Name, Place At, T Value, Place ValueAt);
 
 /// <summary>Collects mistakes, so that the author sees all of them at once.</summary>
 sealed class DefinitionErrors

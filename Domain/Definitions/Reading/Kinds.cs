@@ -331,7 +331,7 @@ sealed class MapKind<T>(TextKind name, Kind<T> entry, int most, int least = 0) :
                 continue;
             }
             if (!Keys.Fresh(seen, text, key, childPath, errors)) continue;
-            if (entry.TryRead(child, childPath, errors, out var read)) entries.Add(new(text, key.At(childPath), read));
+            if (entry.TryRead(child, childPath, errors, out var read)) entries.Add(new(text, key.At(childPath), read, child.At(childPath)));
         }
         value = entries.ToImmutable();
         return true;

@@ -201,7 +201,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
         foreach (var value in record.Map(FieldMappingKeys.Values))
         {
             if (DefinitionValues.Of(value.Value, field, member: true, out var problem, out var fix) is { } canonical) pairs.Add(new ValuePair(value.Name, canonical));
-            else errors.Add(value.At, problem, fix);
+            else errors.Add(value.ValueAt, problem, fix);
         }
         return pairs.ToImmutable();
     }
