@@ -61,10 +61,5 @@ sealed class ConditionLinker(RecordTypeDraft type, DefinitionErrors errors)
         return field;
     }
 
-    Values.FieldValue? Value(Placed<ScalarText> value, FieldDefinition field, bool member)
-    {
-        var canonical = DefinitionValues.Of(value.Value, field, member, out var problem, out var fix);
-        if (canonical is null) errors.Add(value.At, problem, fix);
-        return canonical;
-    }
+    Values.FieldValue? Value(Placed<ScalarText> value, FieldDefinition field, bool member) => DefinitionValues.Of(value, field, member, errors);
 }

@@ -42,6 +42,10 @@ sealed class DefinitionErrors
 
     public bool Any => _all.Count > 0;
 
+    /// <summary>A fix with the word that was probably meant; empty when no further error is told, since finding it costs time.</summary>
+    public string Suggest(string given, IReadOnlyCollection<string> known, string what) =>
+        _all.Count >= HubDefinitionReader.ErrorsMax ? "" : Suggestion.Fix(given, known, what);
+
     public void Add(Place at, string problem, string fix)
     {
         // One mistake seen from two sides is told once.

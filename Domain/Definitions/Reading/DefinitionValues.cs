@@ -11,12 +11,18 @@ static class DefinitionValues
     public static readonly ImmutableArray<string> ConsentStates = ["optedOut", "optedIn"];
 
     /// <param name="member">One member of a set or multi-choice is meant, not the whole of it.</param>
-    /// <returns>The canonical value, or null: then <paramref name="problem"/> and <paramref name="fix"/> say why.</returns>
-    public static FieldValue? Of(ScalarText scalar, FieldDefinition field, bool member, out string problem, out string fix)
+    /// <returns>The canonical value, or null when the text is none of the field's; that is noted.</returns>
+    public static FieldValue? Of(Placed<ScalarText> scalar, FieldDefinition field, bool member, DefinitionErrors errors)
     {
-        problem = $"{Suggestion.Quote(scalar.Text)} is no value of field '{field.Name}' ({WordKind<FieldType>.Say(field.Type)}).";
+        var text = scalar.Value.Text;
+        if (Canonical(text, field, member, errors, out var fix) is { } value) return value;
+        errors.Add(scalar.At, $"{Suggestion.Quote(text)} is no value of field '{field.Name}' ({WordKind<FieldType>.Say(field.Type)}).", fix);
+        return null;
+    }
+
+    static FieldValue? Canonical(string text, FieldDefinition field, bool member, DefinitionErrors errors, out string fix)
+    {
         fix = "";
-        var text = scalar.Text;
         switch (field.Type)
         {
             case FieldType.Number or FieldType.Decimal:
@@ -37,9 +43,9 @@ static class DefinitionValues
                 fix = "Write a time with its zone, such as 2026-01-31T12:00:00Z.";
                 return null;
             case FieldType.Choice or FieldType.ConsentStatus:
-                return Choice(text, field, ref fix);
+                return Choice(text, field, errors, ref fix);
             case FieldType.MultiChoice or FieldType.Set:
-                if (Choice(text, field, ref fix) is not { } one) return null;
+                if (Choice(text, field, errors, ref fix) is not { } one) return null;
                 return member ? one : FieldValue.Set([one]);
             case FieldType.Email:
                 if (text.Contains('@', StringComparison.Ordinal) || text.Length == 0) return FieldValue.Text(text.Trim().ToLowerInvariant());
@@ -53,10 +59,10 @@ static class DefinitionValues
         }
     }
 
-    static FieldValue? Choice(string text, FieldDefinition field, ref string fix)
+    static FieldValue? Choice(string text, FieldDefinition field, DefinitionErrors errors, ref string fix)
     {
         if (field.Choices.IsEmpty || field.Choices.Contains(text)) return FieldValue.Text(text);
-        fix = Suggestion.Fix(text, field.Choices, "choices");
+        fix = errors.Suggest(text, field.Choices, "choices");
         return null;
     }
 

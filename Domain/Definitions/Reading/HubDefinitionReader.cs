@@ -83,7 +83,7 @@ public static class HubDefinitionReader
             {
                 if (!names.Systems.Contains(system.Name))
                 {
-                    errors.Add(system.At, $"There is no system {Suggestion.Quote(system.Name)}.", Suggestion.Fix(system.Name, names.Systems, "systems"));
+                    errors.Add(system.At, $"There is no system {Suggestion.Quote(system.Name)}.", errors.Suggest(system.Name, names.Systems, "systems"));
                     continue;
                 }
                 foreach (var value in system.Value)

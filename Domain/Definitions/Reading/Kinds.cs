@@ -36,6 +36,8 @@ sealed class TextKind(string words, int lengthMax, string? pattern = null, bool 
 
     public string? Pattern => pattern;
 
+    public bool MayBeEmpty => mayBeEmpty;
+
     public override bool TryRead(Node node, string path, DefinitionErrors errors, out string value)
     {
         value = node.Text;
@@ -202,7 +204,7 @@ sealed class WordKind<T> : Kind<T>
             value = known;
             return true;
         }
-        errors.Add(node.At(path), $"{Suggestion.Quote(node.Text)} is not known here.", Suggestion.Fix(node.Text, [.. _words.Select(w => w.Word)], "words known here"));
+        errors.Add(node.At(path), $"{Suggestion.Quote(node.Text)} is not known here.", errors.Suggest(node.Text, [.. _words.Select(w => w.Word)], "words known here"));
         return false;
     }
 
@@ -341,7 +343,7 @@ sealed class MapKind<T>(TextKind name, Kind<T> entry, int most, int least = 0) :
     {
         var schema = new JsonSchema { Type = JsonObjectType.Object, AllowAdditionalProperties = false, MaxProperties = most };
         if (least > 0) schema.MinProperties = least;
-        schema.PatternProperties.Add(name.Pattern ?? "^.", SchemaParts.Property(entry.Schema(parts)));
+        schema.PatternProperties.Add(name.Pattern ?? (name.MayBeEmpty ? "^" : @"[\s\S]"), SchemaParts.Property(entry.Schema(parts)));
         return schema;
     }
 }

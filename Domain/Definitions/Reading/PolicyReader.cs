@@ -162,7 +162,7 @@ sealed class PolicyReader(RecordTypeDraft type, HubNames names, DefinitionErrors
         if (name is null)
         {
             var parts = unit.Fields.Select(f => f.Name[(f.Name.IndexOf('.', StringComparison.Ordinal) + 1)..]).ToArray();
-            errors.Add(record.PlaceOf(PolicyKeys.Evidence), $"'{unit.Name}' has no part {Suggestion.Quote(evidence)}.", Suggestion.Fix(evidence, parts, "parts"));
+            errors.Add(record.PlaceOf(PolicyKeys.Evidence), $"'{unit.Name}' has no part {Suggestion.Quote(evidence)}.", errors.Suggest(evidence, parts, "parts"));
         }
         return name;
     }
@@ -173,8 +173,7 @@ sealed class PolicyReader(RecordTypeDraft type, HubNames names, DefinitionErrors
         var values = ImmutableArray.CreateBuilder<FieldValue>();
         foreach (var value in stated)
         {
-            if (DefinitionValues.Of(value.Value, field, member: false, out var problem, out var fix) is { } canonical) values.Add(canonical);
-            else errors.Add(value.At, problem, fix);
+            if (DefinitionValues.Of(value, field, member: false, errors) is { } canonical) values.Add(canonical);
         }
         return values.ToImmutable();
     }
@@ -194,7 +193,7 @@ sealed class PolicyReader(RecordTypeDraft type, HubNames names, DefinitionErrors
     static bool IsSpeaker(Placed<string> system, IReadOnlyCollection<string> known, DefinitionErrors errors)
     {
         if (known.Contains(system.Value)) return true;
-        errors.Add(system.At, $"There is no system {Suggestion.Quote(system.Value)}.", Suggestion.Fix(system.Value, known, "systems"));
+        errors.Add(system.At, $"There is no system {Suggestion.Quote(system.Value)}.", errors.Suggest(system.Value, known, "systems"));
         return false;
     }
 }

@@ -73,7 +73,7 @@ sealed class RecordTypeDraft
         if (Groups.TryGetValue(name, out var group))
             errors.Add(at, $"'{name}' is a group of fields.", $"Name its parts: {string.Join(", ", group.Fields.Select(f => f.Name))}.");
         else
-            errors.Add(at, $"Record type '{Name}' has no field {Suggestion.Quote(name)}.", Suggestion.Fix(name, Fields.Keys, "fields"));
+            errors.Add(at, $"Record type '{Name}' has no field {Suggestion.Quote(name)}.", errors.Suggest(name, Fields.Keys, "fields"));
         return null;
     }
 }
@@ -81,6 +81,8 @@ sealed class RecordTypeDraft
 /// <summary>Links one record type: expands composites, applies defaults, forms groups, checks references and cycles.</summary>
 sealed class RecordTypeReader(HubNames names, DefinitionErrors errors)
 {
+    const int CycleShownMax = 12;
+
     static readonly ImmutableHashSet<string> Reserved = ["and", "or", "not", "in", "has"];
 
     public RecordTypeDraft Read(Named<Record> declared)
@@ -267,7 +269,7 @@ sealed class RecordTypeReader(HubNames names, DefinitionErrors errors)
                 if (units.Find(u => u.Word is null && u.Fields.Any(f => f.Name == name.Value)) is { } other)
                     errors.Add(name.At, $"'{name.Value}' is in group '{other.Name}' already.", "A field can be in one group.");
                 else if (!all.Contains(name.Value))
-                    errors.Add(name.At, $"There is no field {Suggestion.Quote(name.Value)}.", Suggestion.Fix(name.Value, all, "fields"));
+                    errors.Add(name.At, $"There is no field {Suggestion.Quote(name.Value)}.", errors.Suggest(name.Value, all, "fields"));
                 continue;
             }
             if (unit.IsGroup)
@@ -317,7 +319,7 @@ sealed class RecordTypeReader(HubNames names, DefinitionErrors errors)
     bool KnownRecordType(Placed<string> to)
     {
         if (names.RecordTypes.Contains(to.Value)) return true;
-        errors.Add(to.At, $"There is no record type {Suggestion.Quote(to.Value)}.", Suggestion.Fix(to.Value, names.RecordTypes, "record types"));
+        errors.Add(to.At, $"There is no record type {Suggestion.Quote(to.Value)}.", errors.Suggest(to.Value, names.RecordTypes, "record types"));
         return false;
     }
 
@@ -344,7 +346,8 @@ sealed class RecordTypeReader(HubNames names, DefinitionErrors errors)
             }
             var first = walk[0];
             var read = first.Reads.First(r => unitOf.TryGetValue(r.Key, out var u) && u == walk[1]);
-            errors.Add(read.Value, $"The owners' conditions form a cycle: {string.Join(" -> ", walk.Select(u => u.Name))}.", "Let one of these conditions ask something else, such as a field that no condition decides.");
+            var shown = walk.Count <= CycleShownMax ? walk.Select(u => u.Name) : [.. walk.Take(CycleShownMax - 1).Select(u => u.Name), "…", walk[^1].Name];
+            errors.Add(read.Value, $"The owners' conditions form a cycle: {string.Join(" -> ", shown)}.", "Let one of these conditions ask something else, such as a field that no condition decides.");
             foreach (var unit in walk) waiting.Remove(unit);
         }
     }

@@ -87,7 +87,7 @@ sealed class Shape(string name, string says, ImmutableArray<Key> keys, Key? scal
             if (notes && text.StartsWith("x-", StringComparison.Ordinal)) continue;
             if (keys.FirstOrDefault(k => k.Name == text) is not { } key)
             {
-                errors.Add(keyNode.At(childPath), $"Unknown key {Suggestion.Quote(text)} in a {name}.", Suggestion.Fix(text, [.. keys.Select(k => k.Name)], "keys known here"));
+                errors.Add(keyNode.At(childPath), $"Unknown key {Suggestion.Quote(text)} in a {name}.", errors.Suggest(text, [.. keys.Select(k => k.Name)], "keys known here"));
                 continue;
             }
             if (key.TryRead(child, childPath, errors, out var read)) value.Set(key, child.At(childPath), read);

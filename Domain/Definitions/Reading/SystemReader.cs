@@ -98,7 +98,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
         if (record.Find(MappingKeys.RecordType) is not { } typeName) return null;
         if (!types.TryGetValue(typeName, out var type))
         {
-            errors.Add(record.PlaceOf(MappingKeys.RecordType), $"There is no record type {Suggestion.Quote(typeName)}.", Suggestion.Fix(typeName, names.RecordTypes, "record types"));
+            errors.Add(record.PlaceOf(MappingKeys.RecordType), $"There is no record type {Suggestion.Quote(typeName)}.", errors.Suggest(typeName, names.RecordTypes, "record types"));
             return null;
         }
         var fields = ImmutableArray.CreateBuilder<FieldMapping>();
@@ -174,7 +174,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             errors.Add(record.PlaceOf(FieldMappingKeys.Crosswalk), "Values are mapped twice: by 'values' and by 'crosswalk'.", "Keep one of the two.");
         var crosswalk = record.Find(FieldMappingKeys.Crosswalk);
         if (crosswalk is not null && !names.Crosswalks.Contains(crosswalk))
-            errors.Add(record.PlaceOf(FieldMappingKeys.Crosswalk), $"There is no crosswalk {Suggestion.Quote(crosswalk)}.", Suggestion.Fix(crosswalk, names.Crosswalks, "crosswalks"));
+            errors.Add(record.PlaceOf(FieldMappingKeys.Crosswalk), $"There is no crosswalk {Suggestion.Quote(crosswalk)}.", errors.Suggest(crosswalk, names.Crosswalks, "crosswalks"));
         var dateFormat = record.Find(FieldMappingKeys.DateFormat);
         if (dateFormat is not null) RefuseWrongFormat(dateFormat, field, record.PlaceOf(FieldMappingKeys.DateFormat));
 
@@ -200,8 +200,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
         var pairs = ImmutableArray.CreateBuilder<ValuePair>();
         foreach (var value in record.Map(FieldMappingKeys.Values))
         {
-            if (DefinitionValues.Of(value.Value, field, member: true, out var problem, out var fix) is { } canonical) pairs.Add(new ValuePair(value.Name, canonical));
-            else errors.Add(value.ValueAt, problem, fix);
+            if (DefinitionValues.Of(new(value.Value, value.ValueAt), field, member: true, errors) is { } canonical) pairs.Add(new ValuePair(value.Name, canonical));
         }
         return pairs.ToImmutable();
     }

@@ -78,8 +78,8 @@ static class YamlTree
         catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or FormatException
             or IndexOutOfRangeException or OverflowException or KeyNotFoundException or NullReferenceException)
         {
-            // The parser meets some broken texts with exceptions of the runtime in place of its own (seen while fuzzing
-            // with lone escapes and directives). Its text is left out: it speaks of the parser, not of the file.
+            // A parser may meet a broken text with an exception of the runtime in place of its own; to the author it is
+            // the same mistake. Its text is left out: it speaks of the parser, not of the file.
             errors.Add(new(1, 1, ""), "This is not valid YAML.", "Check the file in an editor with YAML support; look for stray %, \\ or & characters.");
             return null;
         }
@@ -214,6 +214,7 @@ static class YamlTree
 
         Node? Remember(NodeEvent start, Node? node)
         {
+            if (!start.Tag.IsEmpty) return Fail(start.Start, "Tags (words that begin with '!') have no meaning here.", "Remove the tag, or put the text in quotes.");
             if (node is not null && !start.Anchor.IsEmpty) _anchors[start.Anchor.Value] = node;
             return node;
         }

@@ -225,6 +225,7 @@ public sealed class DefinitionErrorTests
     [InlineData("hub: [a", "This is not valid YAML")]
     [InlineData("hub: a\n\tb: c", "This is not valid YAML")]
     [InlineData("hub: a\n---\nhub: b", "The file holds a second document.")]
+    [InlineData("hub: !secret a", "Tags (words that begin with '!') have no meaning here.")]
     [InlineData("hub: *a", "The alias names an anchor that is not")]
     [InlineData("hub: &a [*a]", "The alias names an anchor that is not")]
     [InlineData("hub: \"a\\0b\"", "a character that no system can store")]
