@@ -20,7 +20,7 @@ public sealed class CustomerActivation(string customerId)
     readonly List<Asked> _deciding = [];
     Customer? _committed; // Never ahead of the store.
     Decision? _underWay;
-    CustomerDecision.FrozenHeld _held = CustomerDecision.FrozenHeld.Nothing;
+    HeldElsewhere _held = HeldElsewhere.Nothing;
     bool _loading;
     bool _loaded;
     bool _ended;
@@ -66,7 +66,7 @@ public sealed class CustomerActivation(string customerId)
         _deciding.Clear();
         _deciding.AddRange(_inbox);
         _inbox.Clear();
-        _held = CustomerDecision.FrozenHeld.Nothing;
+        _held = HeldElsewhere.Nothing;
         Submit(hub, now, effects);
     }
 

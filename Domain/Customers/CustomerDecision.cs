@@ -38,7 +38,7 @@ public sealed class CustomerDecision
     readonly string _id;
     readonly HubDefinition _hub;
     readonly DateTimeOffset _now;
-    readonly FrozenHeld _held;
+    readonly HeldElsewhere _held;
     readonly Customer? _before;
     readonly List<(long, CustomerAnswer)> _answers = [];
     readonly List<(long Ticket, CustomerCall.Begin Call)> _begins = [];
@@ -48,7 +48,7 @@ public sealed class CustomerDecision
     readonly List<Receipt> _receipts = [];
     readonly List<TroubleChange> _troubles = [];
     readonly List<SourceRecord> _taken = [];
-    readonly List<SourceRecord> _given = [];
+    readonly List<Undoing> _undone = [];
     readonly List<(string From, string Into)> _joined = [];
     readonly Dictionary<string, LinkChange> _links = new(StringComparer.Ordinal);
     readonly HashSet<string> _touched = new(StringComparer.Ordinal);
@@ -57,7 +57,7 @@ public sealed class CustomerDecision
     bool _resolveAll;
     bool _claimKeys;
 
-    CustomerDecision(string id, Customer? customer, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, FrozenHeld held)
+    CustomerDecision(string id, Customer? customer, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, HeldElsewhere held)
     {
         _id = id;
         _before = customer;
@@ -68,39 +68,20 @@ public sealed class CustomerDecision
         _held = held;
     }
 
-    /// <summary>What the store said belongs to others when this decision was first committed: it is withheld and proposed for merging.</summary>
-    public sealed class FrozenHeld
-    {
-        public static FrozenHeld Nothing { get; } = new(ImmutableDictionary<string, string>.Empty);
-
-        readonly ImmutableDictionary<string, string> _holders;
-
-        FrozenHeld(ImmutableDictionary<string, string> holders) => _holders = holders;
-
-        public string? HolderOf(string key) => _holders.GetValueOrDefault(key);
-
-        public FrozenHeld With(string key, string customerId) => new(_holders.SetItem(key, customerId));
-
-        public int Count => _holders.Count;
-    }
-
     /// <summary>Decides calls that waited together, as one entry.</summary>
     /// <param name="customer">The committed state; null: the customer does not exist yet.</param>
-    /// <param name="held">Keys and records (<see cref="RecordKey"/>) known to belong to others.</param>
-    public static Decision Decide(string customerId, Customer? customer, IReadOnlyList<Asked> calls, HubDefinition hub, DateTimeOffset now, FrozenHeld? held = null)
+    /// <param name="held">Keys and records (<see cref="HeldElsewhere.RecordKey"/>) known to belong to others.</param>
+    public static Decision Decide(string customerId, Customer? customer, IReadOnlyList<Asked> calls, HubDefinition hub, DateTimeOffset now, HeldElsewhere? held = null)
     {
-        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault()?.Edit.RecordType;
+        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault(o => o.Found)?.Edit.RecordType;
         if (recordType is null) return AnswerAll(customer, calls, new CustomerAnswer.NotMine());
         if (hub.RecordType(recordType) is not { } type) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("record-type"));
         // A silo that has not heard of the newer definition yet must not turn back what was decided under it.
         if (customer?.DefinitionVersion > hub.Version && hub.Planted != PlantedFault.DecideUnderOldDefinition) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("definition"));
         if (customer is { Status: CustomerStatus.Merged or CustomerStatus.Erased }) return AnswerAll(customer, calls, new CustomerAnswer.NotMine(customer.MovedTo));
 
-        return new CustomerDecision(customerId, customer, type, hub, now, held ?? FrozenHeld.Nothing).Run(calls);
+        return new CustomerDecision(customerId, customer, type, hub, now, held ?? HeldElsewhere.Nothing).Run(calls);
     }
-
-    /// <summary>The name under which the store reports that a source record belongs to another.</summary>
-    public static string RecordKey(SourceRecord record) => "record:" + record;
 
     static Decision AnswerAll(Customer? customer, IReadOnlyList<Asked> calls, CustomerAnswer answer) =>
         new(null, customer, [.. calls.Select(c => (c.Ticket, answer))], [], [], [], []);
@@ -125,6 +106,11 @@ public sealed class CustomerDecision
                     _offers.Add((ticket, null!, ""));
                     break;
                 case CustomerCall.Release release: Take(ticket, release); break;
+                case CustomerCall.Undo undo:
+                    _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
+                    _resolveAll = true;
+                    _offers.Add((ticket, null!, ""));
+                    break;
             }
         }
         if (_customer is null && _edits.Count == 0)
@@ -140,10 +126,10 @@ public sealed class CustomerDecision
     void Take(long ticket, CustomerCall.Offer offer)
     {
         var edit = offer.Edit;
-        var link = LinkFor(edit, offer.Adopt);
+        var link = LinkFor(edit, offer.Adopt && (offer.Found || _customer is not null));
         if (link is null)
         {
-            _answers.Add((ticket, new CustomerAnswer.NotMine(_held.HolderOf(RecordKey(edit.Source)))));
+            _answers.Add((ticket, new CustomerAnswer.NotMine(_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)))));
             return;
         }
         var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
@@ -242,7 +228,7 @@ public sealed class CustomerDecision
         }
         if (_customer?.LinkOf(system, @object, externalId) is { } known) return known;
         if (!adopt) return null;
-        if (_held.HolderOf(RecordKey(edit.Source)) is not null) return null;
+        if (_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)) is not null) return null;
 
         var waiting = _customer?.Links.FirstOrDefault(l => l.ExternalId is null && l.System == system && l.Object == @object && !_links.ContainsKey(l.Id)
             && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || edit.Actor.Kind == ActorKind.Hub))));
@@ -260,7 +246,7 @@ public sealed class CustomerDecision
     // The record lives on in another: that one is this customer's as well, unless somebody else holds it.
     void Follow(Link link, SourceRecord into)
     {
-        if (_customer?.LinkOf(into.System, into.Object, into.ExternalId) is not null || _held.HolderOf(RecordKey(into)) is not null) return;
+        if (_customer?.LinkOf(into.System, into.Object, into.ExternalId) is not null || _held.HolderOf(HeldElsewhere.RecordKey(into)) is not null) return;
         if (_hub.System(into.System)?.Mapping(_type.Name, into.Object) is null) return;
         if (_links.Values.Any(l => l.System == into.System && l.Object == into.Object && l.ExternalId == into.ExternalId)) return;
         _taken.Add(into);
@@ -381,7 +367,7 @@ public sealed class CustomerDecision
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
             return;
         }
-        if (_held.HolderOf(RecordKey(record)) is null)
+        if (_held.HolderOf(HeldElsewhere.RecordKey(record)) is null)
         {
             _taken.Add(record);
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
@@ -408,7 +394,7 @@ public sealed class CustomerDecision
     void Met(long ticket, Link link, Intent intent, WriteOutcome.Conflict conflict)
     {
         var record = new SourceRecord(link.System, link.Object, conflict.ExistingId);
-        var elsewhere = _held.HolderOf(RecordKey(record)) is not null || _customer!.LinkOf(link.System, link.Object, conflict.ExistingId) is not null;
+        var elsewhere = _held.HolderOf(HeldElsewhere.RecordKey(record)) is not null || _customer!.LinkOf(link.System, link.Object, conflict.ExistingId) is not null;
         if (link.ExternalId is not null || (elsewhere && !conflict.CarriesOurKey))
         {
             var trouble = new RecordTrouble("duplicate-there", "Another record there has the same unique value. Merge the two, or correct the value, then retry the delivery.", _before!.Revision);
@@ -559,6 +545,7 @@ public sealed class CustomerDecision
             Links = [.. _links.Values],
             LinksJoined = [.. _joined],
             Receipts = [.. _receipts],
+            Undone = [.. _undone],
         };
         CountFights();
         var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
@@ -570,12 +557,13 @@ public sealed class CustomerDecision
             Troubles = [.. _troubles],
             Status = settled.Status,
         };
-        var keys = KeysOf(CustomerFold.Apply(_before, entry, _hub));
+        var keys = KeyHolding.Of(CustomerFold.Apply(_before, entry, _hub), _type, _held, _claimKeys);
+        if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
         entry = entry with { Keys = keys.Change };
         var planned = CustomerFold.Apply(_before, entry, _hub);
         entry = entry with { Intents = Announce(planned, entry.Revision) };
 
-        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
+        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
             && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
             || (_before is not null && _before.DefinitionVersion != _hub.Version);
         if (!hasNews)
@@ -586,7 +574,7 @@ public sealed class CustomerDecision
         var next = entry.Intents.IsEmpty ? planned : CustomerFold.Apply(_before, entry, _hub);
         entry = entry with { Due = DueOf(next, _hub, _now) };
         Answer(next, entry, entry.Revision);
-        return new(entry, next, [.. _answers], [.. _taken], [.. _given], keys.Taken, keys.Given);
+        return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
     }
 
     internal static ImmutableArray<DueMark> DueOf(Customer customer, HubDefinition hub, DateTimeOffset now)
@@ -623,44 +611,6 @@ public sealed class CustomerDecision
                 _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", write.GoldenVersion, rounds, write.Intent.Id)));
             }
         }
-    }
-
-    (KeyChange? Change, ImmutableArray<string> Taken, ImmutableArray<string> Given) KeysOf(Customer customer)
-    {
-        var wanted = new List<string>();
-        if (customer.Status == CustomerStatus.Living)
-        {
-            foreach (var field in _type.IdentityKeys)
-            {
-                if (customer.Value(field) is { } value && IdentityKey.Of(_type.Name, field, value) is { } key) wanted.Add(key);
-            }
-        }
-        var held = new List<string>();
-        var withheld = new List<WithheldKey>();
-        foreach (var key in wanted)
-        {
-            var known = customer.Withheld.FirstOrDefault(w => w.Key == key);
-            if (customer.Keys.Contains(key)) held.Add(key);
-            else if (_held.HolderOf(key) is { } holder) withheld.Add(known is not null ? known with { HolderId = holder } : new(key, holder, customer.Revision));
-            else if (known is not null && !_claimKeys) withheld.Add(known);
-            else held.Add(key);
-        }
-        // A record of ours that another customer holds is a proposal too, for as long as its link is here.
-        foreach (var link in customer.Links)
-        {
-            if (link.LastGone?.Into is { } into && _held.HolderOf(RecordKey(into)) is { } holder && !customer.Withheld.Any(w => w.Key == RecordKey(into)))
-            {
-                withheld.Add(new(RecordKey(into), holder, customer.Revision));
-            }
-        }
-        foreach (var proposal in customer.Withheld)
-        {
-            if (proposal.Key.StartsWith("record:", StringComparison.Ordinal)) withheld.Add(proposal);
-        }
-        var taken = held.Except(customer.Keys).ToImmutableArray();
-        var given = customer.Keys.Except(held).ToImmutableArray();
-        if (taken.IsEmpty && given.IsEmpty && withheld.SequenceEqual(customer.Withheld)) return (null, [], []);
-        return (new([.. held], [.. withheld]), taken, _hub.Planted == PlantedFault.KeepGivenKeys ? [] : given);
     }
 
     ImmutableArray<Announcement> Announce(Customer customer, long revision)
@@ -742,7 +692,7 @@ public sealed class CustomerDecision
         _links[link.Id] = change(now);
     }
 
-    string NextLinkId() => CustomerFold.LinkPrefix(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    string NextLinkId() => CreationKeys.PrefixOf(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     // FNV-1a, 64 bits: enough to know one of a few recent edits again.
     static ulong Hash(string text, ulong hash = 14695981039346656037)

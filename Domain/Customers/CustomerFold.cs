@@ -28,9 +28,9 @@ public static class CustomerFold
     internal static Customer ApplyEvidence(Customer? customer, JournalEntry entry, HubDefinition hub)
     {
         var before = customer?.Revision ?? 0;
-        if (entry.Revision != before + 1) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
+        if (entry.Revision != before + 1 && !entry.IsErasure) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
         customer = customer is null || entry.IsErasure
-            ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType, LinksFounded = customer?.LinksFounded ?? 0 }
+            ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
         var links = customer.Links;
@@ -40,7 +40,7 @@ public static class CustomerFold
         foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into);
         foreach (var change in entry.Links)
         {
-            if (change.IsNew && change.LinkId.StartsWith(LinkPrefix(customer.Id), StringComparison.Ordinal)) founded++;
+            if (change.IsNew && change.LinkId.StartsWith(CreationKeys.PrefixOf(customer.Id), StringComparison.Ordinal)) founded++;
             links = Change(links, change);
         }
         foreach (var receipt in entry.Receipts) links = Change(links, receipt.LinkId, l => Apply(l, receipt));
@@ -99,9 +99,6 @@ public static class CustomerFold
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
     }
-
-    /// <summary>Links founded by a customer are named after it.</summary>
-    internal static string LinkPrefix(string customerId) => customerId.StartsWith("cus_", StringComparison.Ordinal) ? string.Concat(customerId.AsSpan(4), ".") : customerId + ".";
 
     static Link Apply(Link link, RecordedEdit edit, RecordRules rules)
     {

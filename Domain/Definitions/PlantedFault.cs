@@ -118,6 +118,15 @@ internal enum PlantedFault
     /// <summary>Every resolve makes a new version, whether the value changed or not.</summary>
     VersionOnEveryResolve,
 
+    /// <summary>A merge forgets refusals of consent whose records had left.</summary>
+    MergeLoosensConsent,
+
+    /// <summary>An unmerge takes the refusal of consent away with the record that said it.</summary>
+    UnmergeLoosensConsent,
+
+    /// <summary>A link that moves keeps its epoch.</summary>
+    KeepEpochOnMove,
+
     // The activation
     /// <summary>A commit with an unknown end is tried again in place.</summary>
     UnknownIsAborted,
