@@ -34,7 +34,10 @@ sealed partial class World
         var echoes = 0;
         foreach (var edit in entry.Edits)
         {
-            if (SaveOf(edit.By.EditId, out var record) is not { By: Saver.Hub } save) return false;
+            if (SaveOf(edit.By.EditId, out var record, out var system) is not { By: Saver.Hub } save) return false;
+
+            // A clock further off than declared, or none at all, leaves only version and mark to know an echo by.
+            if (!system!.Plan.ClockIsAsDeclared(_plan.Troubles.SiloSkewMax)) return false;
             var type = _plan.Types[record!.Object.Type];
             foreach (var saved in save.Fields)
             {
@@ -70,9 +73,10 @@ sealed partial class World
         return false;
     }
 
-    Save? SaveOf(string editId, out FakeRecord? record)
+    Save? SaveOf(string editId, out FakeRecord? record, out FakeSystem? of)
     {
         record = null;
+        of = null;
         var dot = editId.IndexOf('.', StringComparison.Ordinal);
         if (dot < 0 || editId.StartsWith("poll", StringComparison.Ordinal)) return null;
         if (!long.TryParse(editId.AsSpan(dot + 1), System.Globalization.CultureInfo.InvariantCulture, out var version)) return null;
@@ -80,6 +84,7 @@ sealed partial class World
         {
             if (system.Find(editId[..dot]) is not { } found) continue;
             record = found;
+            of = system;
             foreach (var save in found.Saves)
             {
                 if (save.Version == version) return save;

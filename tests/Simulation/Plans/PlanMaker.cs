@@ -64,7 +64,7 @@ static class PlanMaker
             DoubledMessagePercent = chance.OneIn(3) ? chance.Between(1, 15) : 0,
             LostSignalPercent = chance.OneIn(2) ? chance.Between(10, 100) : 0,
             MessageDelayMax = chance.OneIn(2) ? chance.Ticks(Clock.Millisecond, 2 * Clock.Second) : chance.Ticks(Clock.Millisecond, Clock.Minute),
-            SiloSkewMax = chance.OneIn(4) ? chance.Ticks(0, 3 * Clock.Minute) : chance.Ticks(0, Clock.Second / 2),
+            SiloSkewMax = chance.OneIn(5) ? chance.Ticks(0, 3 * Clock.Minute) : chance.Ticks(0, Clock.Second / 4),
             DefinitionChangeAfter = chance.OneIn(5) ? chance.Ticks(Clock.Minute, 20 * Clock.Minute) : null,
             Deletes = chance.OneIn(3) ? chance.Between(1, 2) : 0,
             Merges = chance.OneIn(4) ? 1 : 0,
@@ -240,8 +240,10 @@ static class PlanMaker
         var reports = chance.Below(5) switch { 0 or 1 => ReportForm.Changes, 2 or 3 => ReportForm.FullRecord, _ => ReportForm.PollOnly };
         var tolerance = chance.OneIn(6) ? 5 * Clock.Minute : 2 * Clock.Second;
         var rounding = times == TimePrecision.Second ? Clock.Second : 0;
-        var skewMax = calm ? 0 : tolerance - rounding - Clock.Second / 2;
-        var skew = chance.Ticks(-skewMax, skewMax / 2);
+
+        // Within what is declared, a silo's small error included; in some systems far beyond it.
+        var skewMax = calm ? 0 : chance.OneIn(12) ? 100 * Clock.Second : tolerance == 2 * Clock.Second ? tolerance - rounding - Clock.Second / 2 : 100 * Clock.Second;
+        var skew = chance.Ticks(-skewMax, skewMax);
         var marks = chance.OneIn(2);
         var callTime = chance.Ticks(Clock.Minute, 3 * Clock.Minute);
         var tight = !calm && chance.OneIn(6);

@@ -102,6 +102,10 @@ sealed class SystemPlan
     /// <summary>Its clock is ahead of true time by this many ticks.</summary>
     public long Skew { get; init; }
 
+    /// <summary>Whether its clock, its rounding and a hub's clock that is off by so much stay within what the definition declares.</summary>
+    public bool ClockIsAsDeclared(long hubSkewMax) =>
+        Math.Abs(Skew) + (Times == TimePrecision.Second ? TimeSpan.TicksPerSecond : 0) + hubSkewMax <= Definition.ClockTolerance.Ticks;
+
     public long ReportDelayMax { get; init; }
 
     public int ReportsLostPercent { get; init; }
