@@ -2,12 +2,56 @@ using System.Globalization;
 using System.Text;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Simulation.Plans;
+using OrleansCrm.Simulation.Time;
 
 namespace OrleansCrm.Simulation;
 
 /// <summary>How entries read in a story. Only worlds that are told come here.</summary>
 sealed partial class World
 {
+    /// <summary>The cast: what a reader has to know of this world before its story.</summary>
+    void TellPlan()
+    {
+        if (_story is null) return;
+        foreach (var definition in _plan.Definitions)
+        {
+            foreach (var type in definition.RecordTypes)
+            {
+                Tell($"definition {definition.Version}, {type.Name}: {string.Join("; ", type.Fields.Select(f => $"{f.Name} {f.Type}{(f.Scope == FieldScope.Link ? " per link" : "")}: {Describe(f.Group is { } g ? type.Group(g)!.Policy : f.Policy)}"))}");
+            }
+        }
+        foreach (var system in _systems)
+        {
+            var plan = system.Plan;
+            var guard = plan.Definition.Guard;
+            Tell($"{plan.Name}: reports {plan.Reports} lost {plan.ReportsLostPercent} %, times {plan.Times}, versions {plan.HasVersions}, marks {plan.HasMarks}, clock {plan.Skew / Clock.Millisecond} ms of {plan.Definition.ClockTolerance}, receipts tell {(plan.ReceiptTellsStored ? "stored " : "")}{(plan.ReceiptTellsVersion ? "version " : "")}{(plan.ReceiptTellsTime ? "time" : "")}, search lags {plan.SearchLag / Clock.Millisecond} ms, guard {guard.Window}: creates {guard.Creates} changes {guard.Changes} clears {guard.Clears} deletes {guard.Deletes}, budget {plan.Definition.Budget}");
+            foreach (var o in plan.Objects)
+            {
+                Tell($"    {o.Name}: create {o.Mapping.Create} by {o.Mapping.CreationKey}, delete {o.Mapping.Delete}, needs {string.Join(",", o.Mapping.RequiredToCreate)}; fields {string.Join("; ", o.Mapping.Fields.Select(f => $"{f.Field} {f.Direction} {Describe(o.Habits[_plan.Types[o.Type].IndexOf(f.Field)], _plan.Types[o.Type])}"))}");
+            }
+        }
+        foreach (var silo in _silos) Tell($"silo {silo.Index}: clock {silo.Skew / Clock.Millisecond} ms");
+    }
+
+    static string Describe(FieldPolicy policy) =>
+        $"{policy.Strategy}{string.Concat(policy.Tiers.Select(t => " [" + string.Join(",", t.Owners.Select(o => o.System + (o.When is { } w ? $" when {w}" : ""))) + "]"))}{(policy.YieldsAfter is { } after ? $" yields after {after}" : "")}{(policy.ClearedMayWin ? " clearing may win" : "")}{(policy.OptInFrom.IsEmpty ? "" : $" opt-in from {string.Join(",", policy.OptInFrom)}")}{(policy.Effective == PolicyEffect.Now ? " effective now" : "")}";
+
+    static string Describe(FieldHabit habit, TypePlan type)
+    {
+        var text = "";
+        if (habit.Rewriting != Rewriting.None) text += $" {habit.Rewriting}{(habit.Rewriting == Rewriting.Cut ? habit.CutAt : "")}";
+        if (habit.Refuses is { } refused) text += $" refuses {refused}";
+        if (habit.Rejects is { } rejected) text += $" rejects {rejected}";
+        if (habit.ForwardOnly) text += " forward only";
+        if (habit.Unique) text += " unique";
+        if (habit.Default is { } filled) text += $" default {filled}";
+        if (habit.TriggerSets >= 0) text += $" trigger sets {type.Fields[habit.TriggerSets].Name}={habit.TriggerValue}";
+        if (habit.FlowInsists is { } insisted) text += $" flow insists on {insisted} {habit.FlowRuns} times";
+        return text;
+    }
+
     void TellEntries(AppendBatch batch, AppendAnswer.Decided answer)
     {
         for (var i = 0; i < batch.Commits.Length; i++)

@@ -78,7 +78,10 @@ sealed partial class World
     {
         var held = slot.Machine.Guard.Held;
         if (held == Guarded.None) return;
-        int? next = _people.OneIn(3) && !_draining ? _people.Between(1, 3) : null;
+        // A limit of nothing is never opened by a new window, only by a number let through.
+        var closed = false;
+        foreach (var kind in GuardedKinds) closed |= held.HasFlag(kind) && Guard.Limit(_systems[slot.System].Plan.Definition.Guard, kind) == 0;
+        int? next = closed || (_people.OneIn(3) && !_draining) ? _people.Between(1, 3) : null;
         _story?.Add($"a person releases {held} of {_systems[slot.System].Plan.Name}{(next is { } n ? $", the next {n}" : "")}");
         GuardIsReleased(slot.System, held, next);
         StepDelivery(silo, slot, new DeliveryMessage.ReleaseGuard(held, next));

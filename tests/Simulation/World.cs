@@ -105,6 +105,7 @@ sealed partial class World
 
     void Live()
     {
+        TellPlan();
         StartSilos();
         SchedulePeople();
         SchedulePolls();

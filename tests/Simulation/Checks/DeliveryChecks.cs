@@ -84,6 +84,10 @@ sealed partial class World
     {
         var row = _store.DeliveryOf(index).Row(customer.Id, link.Id);
         if (link.Trouble is not null || row is { State: DueState.Parked }) return;
+        foreach (var required in system.ObjectOf(link.Object).Mapping.RequiredToCreate)
+        {
+            if (customer.Value(required) is not { IsBlank: false }) return;
+        }
         if (row is { State: DueState.Waiting } && !string.Equals(row.Reason, DueLink.Guard, StringComparison.Ordinal)) return;
         Violate(6, $"{customer.Id} {link.Id} is {link.State} in {system.Plan.Name} and nothing brings it there (row: {(row is null ? "none" : $"{row.State} {row.Reason}")})");
     }

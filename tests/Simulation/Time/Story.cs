@@ -1,7 +1,7 @@
 namespace OrleansCrm.Simulation.Time;
 
 /// <summary>What happened, as lines of text. Only a world that is told again keeps one: a line costs more than the step it tells of.</summary>
-sealed class Story(Clock clock, int linesMax = 4_000)
+sealed class Story(Clock clock, int linesMax = 20_000)
 {
     readonly Queue<string> _lines = new();
 
