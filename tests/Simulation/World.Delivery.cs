@@ -103,7 +103,7 @@ sealed partial class World
 
     // ---- the store ----------------------------------------------------------------------------------------------
 
-    /// <summary>Bells ring in every process that has a delivery; what is lost costs a poll interval.</summary>
+    /// <summary>Bells ring for the deliveries that an entry marks due; what is lost costs a poll interval.</summary>
     void JournalHasGrown(AppendBatch batch)
     {
         foreach (var silo in _silos)
@@ -114,11 +114,30 @@ sealed partial class World
                 if (slot is null) continue;
                 foreach (var tail in batch.Tails)
                 {
-                    if (Trouble(_plan.Troubles.LostSignalPercent)) continue;
+                    if (!MarksDue(batch, tail.Partition, _systems[slot.System].Plan.Name) || Trouble(_plan.Troubles.LostSignalPercent)) continue;
                     Plan(_clock.Now + Wire(), Kind.DeliveryHears, silo.Index, silo.Life, cargo: new Hearing(slot, new DeliveryMessage.Bell(tail.Partition, _store.TailOf(tail.Partition))));
                 }
             }
         }
+    }
+
+    bool MarksDue(AppendBatch batch, int partition, string system)
+    {
+        foreach (var commit in batch.Commits)
+        {
+            foreach (var append in commit.Appends)
+            {
+                if (Partitions.Of(append.CustomerId, _plan.PartitionCount) != partition) continue;
+                foreach (var entry in append.Entries)
+                {
+                    foreach (var due in entry.Due)
+                    {
+                        if (string.Equals(due.System, system, StringComparison.Ordinal)) return true;
+                    }
+                }
+            }
+        }
+        return false;
     }
 
     void DeliveryReachesStore(Silo silo, Reaching reaching)

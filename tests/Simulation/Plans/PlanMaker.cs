@@ -41,11 +41,11 @@ static class PlanMaker
             Types = types,
             Systems = systems,
             Troubles = troubles,
-            People = rest.Between(1, 3),
-            Edits = rest.Between(8, 24),
-            Activity = rest.Ticks(2 * Clock.Minute, 40 * Clock.Minute),
+            People = rest.Between(1, 2),
+            Edits = rest.OneIn(8) ? rest.Between(14, 30) : rest.Between(4, 14),
+            Activity = rest.Ticks(Clock.Minute, 25 * Clock.Minute),
             Silos = rest.Between(1, 3),
-            PartitionCount = rest.Between(2, 5),
+            PartitionCount = rest.Between(1, 4),
         };
     }
 
