@@ -310,7 +310,7 @@ public sealed class CustomerDecision
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
-            if (Told(stored, name) is not { } value || value == write.Value || rules.Field(name) is not { } fieldRules) continue;
+            if (Told(stored, name) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
                 receipts.Add(new(name, null, Refused: true));
@@ -467,7 +467,7 @@ public sealed class CustomerDecision
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
                 any = true;
-                shows |= write.Before != write.Value && (value == write.Value || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
+                shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
             if (shows || (!any && intent.Kind == WriteKind.Update))
             {
