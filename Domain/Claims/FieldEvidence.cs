@@ -301,10 +301,10 @@ public sealed class FieldEvidence
         return write.SavedAt is { } at ? edit.Time < at : edit.Time < write.Start - rules.ClockTolerance;
     }
 
-    /// <summary>Whether the edit surely followed the write's effect.</summary>
+    /// <summary>Whether the edit surely followed the write's effect. Asked of values other than the written one: in the very version that the write made, such a value was put there after ours.</summary>
     static bool IsAfter(EditEvidence edit, Intent write, FieldRules rules)
     {
-        if (edit.Version is { } version && write.SavedVersion is { } saved) return version > saved;
+        if (edit.Version is { } version && write.SavedVersion is { } saved) return version >= saved;
         if (!edit.TimeTold) return false;
         if (write.SavedAt is { } at) return edit.Time > at;
         var latest = write.State == IntentState.Done ? write.End ?? write.StartBefore : write.StartBefore + rules.MaxCallTime;

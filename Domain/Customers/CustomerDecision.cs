@@ -310,7 +310,7 @@ public sealed class CustomerDecision
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
-            if (Told(stored, name) is not { } value || value == write.Value || rules.Field(name) is not { } fieldRules) continue;
+            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
                 receipts.Add(new(name, null, Refused: true));
@@ -336,6 +336,10 @@ public sealed class CustomerDecision
             ? new EndAnswer.Settled(more)
             : new EndAnswer.Parked([.. refused], "unchanged", "The system took the call and left these fields as they were. Find the rule there that does, or change the value; a newer golden value is tried again.", more));
     }
+
+    /// <summary>What the record still holds when our save made no new version of it; null: the system does not tell versions, or made one.</summary>
+    static FieldValue? Unmoved(FieldEvidence evidence, long? savedVersion) =>
+        savedVersion is not null && !evidence.Statements.IsEmpty && evidence.Statements[^1].By.Version == savedVersion ? evidence.Statements[^1].Value : null;
 
     static FieldIntent? WriteOf(FieldEvidence evidence, Intent intent)
     {
@@ -467,7 +471,7 @@ public sealed class CustomerDecision
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
                 any = true;
-                shows |= write.Before != write.Value && (value == write.Value || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
+                shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
             if (shows || (!any && intent.Kind == WriteKind.Update))
             {

@@ -130,7 +130,7 @@ public static class CustomerFold
         foreach (var write in announced.Fields)
         {
             var evidence = fields.Get(write.Field) ?? FieldEvidence.None;
-            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version), entry.At - EchoHorizon));
+            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), entry.At - EchoHorizon));
         }
         return link with
         {

@@ -46,6 +46,19 @@ public sealed class HubDefinition
     /// <summary>A fault planted by a test to prove that it is caught; none in every real hub.</summary>
     internal PlantedFault Planted { get; init; }
 
+    /// <summary>The same definition with other record types, as another version.</summary>
+    internal HubDefinition With(ImmutableArray<RecordTypeDefinition> recordTypes, int version) => new(recordTypes, Systems)
+    {
+        Name = Name,
+        Version = version,
+        CanonicaliserVersion = CanonicaliserVersion,
+        Crosswalks = Crosswalks,
+        FutureTolerance = FutureTolerance,
+        DefaultCountry = DefaultCountry,
+        ContestedAfter = ContestedAfter,
+        Planted = Planted,
+    };
+
     /// <summary>The rules of every field of every kind of source record under this definition.</summary>
     public Claims.HubRules Rules => _rules ??= new(this);
 

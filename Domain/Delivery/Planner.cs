@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Mapping;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -87,7 +88,7 @@ public static class Planner
             if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } golden || golden.Value.IsCleared) continue;
             if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked } parked && parked.GoldenVersion >= golden.Version) continue;
             if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
-            fields.Add(new(mapped.Field, golden.Value, golden.Version));
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
         return fields.Count == 0 ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
     }
@@ -100,14 +101,14 @@ public static class Planner
         string? waits = null;
         foreach (var mapped in mapping.Outgoing)
         {
-            if (!Differs(customer, link, mapping, mapped, rules, hub, out var golden, out var known)) continue;
+            if (!Differs(customer, link, mapping, mapped, rules, hub, out var golden, out var known, out var rendered)) continue;
             if (IsUnresolved(customer, mapped.Field, golden.Value, hub))
             {
                 waits ??= mapped.Field;
                 continue;
             }
             fields ??= ImmutableArray.CreateBuilder<FieldWrite>();
-            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value));
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, rendered));
             needs |= golden.Value.IsCleared ? Operations.Clear : Operations.Change;
         }
         if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
@@ -115,9 +116,10 @@ public static class Planner
         return new LinkPlan.Write(WriteKind.Update, fields.DrainToImmutable(), needs);
     }
 
-    static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known)
+    static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known, out FieldValue? rendered)
     {
         golden = null!;
+        rendered = null;
         known = Known.Nothing;
         if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } holds) return false;
         golden = holds;
@@ -135,9 +137,19 @@ public static class Planner
             if (known.Value == golden.Value) return false;
             // Nothing is known of the record: to clear what may be blank anyway is no difference worth a call.
             if (known.Value is null && golden.Value.IsCleared) return false;
+            rendered = Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
+            if (rendered is not null && known.Value == rendered) return false;
             if (evidence?.LastDone() is { } done && done.Value == golden.Value && done.Rendering is { } stored && stored == known.Value) return false;
         }
+        rendered ??= Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
         return mapping.Update != UpdatePolicy.FillBlank || known.Value is null or { IsBlank: true };
+    }
+
+    /// <summary>What a system with a coarser form of the value will report; null: the value itself.</summary>
+    static FieldValue? Rendered(HubDefinition hub, SystemDefinition system, MappingDefinition mapping, string field, FieldValue value)
+    {
+        var held = OutgoingMapping.AsHeld(hub, system, mapping, field, value);
+        return held == value ? null : held;
     }
 
     // A tuple travels whole: its other determined parts go along.
@@ -151,7 +163,7 @@ public static class Planner
                 if (mapped.Field.Length == 0 || rules.Field(mapped.Field)?.Field.Group != group || fields.Any(f => f.Field == mapped.Field)) continue;
                 if (customer.Golden.Get(mapped.Field) is not { } golden || link.Troubles.Get(mapped.Field) is { Kind: not TroubleKind.Watched }) continue;
                 if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
-                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value));
+                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
             }
         }
     }

@@ -140,7 +140,7 @@ static class PolicyKeys
 static class FieldKeys
 {
     public static readonly Key<FieldWord> Type = new("type", new WordKind<FieldWord>(),
-        "What the field holds. money, address and consent are groups of parts that resolve and deliver together: price.amount, price.currency; address.street, .city, .postalCode, .region, .country; consent.status (optedIn | optedOut), .at, .source, .evidence.",
+        "What the field holds. money, address and consent are groups of parts that resolve and deliver together: price.amount, price.currency; address.street, .city, .postalCode, .region, .country; consent.status (granted | denied | pending | unknown), .at, .source, .evidence.",
         "email", isRequired: true);
 
     public static readonly Key<DataClass> Data = new("data", new WordKind<DataClass>(), "How the value counts under data-protection law.", "personal", "the record type's defaults, else none");

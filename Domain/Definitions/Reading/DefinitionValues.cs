@@ -8,7 +8,7 @@ namespace OrleansCrm.Domain.Definitions.Reading;
 static class DefinitionValues
 {
     /// <summary>The states that a consent can have, weakest right to write first.</summary>
-    public static readonly ImmutableArray<string> ConsentStates = ["optedOut", "optedIn"];
+    public static readonly ImmutableArray<string> ConsentStates = ["denied", "unknown", "pending", "granted"];
 
     /// <param name="member">One member of a set or multi-choice is meant, not the whole of it.</param>
     /// <returns>The canonical value, or null when the text is none of the field's; that is noted.</returns>
@@ -38,8 +38,7 @@ static class DefinitionValues
                 fix = "Write a date such as 2026-01-31.";
                 return null;
             case FieldType.DateTime:
-                if (HasZone(text) && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time))
-                    return FieldValue.Text(time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture));
+                if (Canonicaliser.Canonicalise(field, field.Country, text) is { IsRefused: false } time) return time.Value;
                 fix = "Write a time with its zone, such as 2026-01-31T12:00:00Z.";
                 return null;
             case FieldType.Choice or FieldType.ConsentStatus:
@@ -47,11 +46,10 @@ static class DefinitionValues
             case FieldType.MultiChoice or FieldType.Set:
                 if (Choice(text, field, errors, ref fix) is not { } one) return null;
                 return member ? one : FieldValue.Set([one]);
-            case FieldType.Email:
-                if (text.Contains('@', StringComparison.Ordinal) || text.Length == 0) return FieldValue.Text(text.Trim().ToLowerInvariant());
-                // Policies ignore words such as n/a in an e-mail field: they are compared as they are.
-                return FieldValue.Text(text);
-            case FieldType.Text or FieldType.LongText or FieldType.Phone or FieldType.Url or FieldType.User or FieldType.Reference or FieldType.Association:
+            case FieldType.Email or FieldType.Phone or FieldType.Url:
+                // Policies ignore words such as n/a here: what is none of the type is compared as it is written.
+                return Canonicaliser.Canonicalise(field, field.Country, text) is { IsRefused: false } canonical ? canonical.Value : FieldValue.Text(text);
+            case FieldType.Text or FieldType.LongText or FieldType.User or FieldType.Reference or FieldType.Association:
                 return FieldValue.Text(text);
             default:
                 fix = "Fields of this type cannot be compared with a value.";
@@ -65,9 +63,6 @@ static class DefinitionValues
         fix = errors.Suggest(text, field.Choices, "choices");
         return null;
     }
-
-    static bool HasZone(string text) =>
-        text.Length >= 16 && (text[^1] is 'Z' or 'z' || text.AsSpan(10).IndexOfAny('+', '-') > 0);
 
     /// <summary>A constant that goes to a system as it is written: true, 5 and "5" are three values.</summary>
     public static FieldValue Constant(ScalarText scalar)

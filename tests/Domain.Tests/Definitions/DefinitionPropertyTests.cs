@@ -197,7 +197,7 @@ public sealed class DefinitionPropertyTests
         {
             "money" => [Part("amount", FieldType.Decimal), Part("currency", FieldType.Choice)],
             "address" => [Part("street", FieldType.Text), Part("city", FieldType.Text), Part("postalCode", FieldType.Text), Part("region", FieldType.Text), Part("country", FieldType.Text)],
-            _ => [Part("status", FieldType.ConsentStatus) with { Choices = ["optedOut", "optedIn"] }, Part("at", FieldType.DateTime), Part("source", FieldType.Text), Part("evidence", FieldType.LongText)],
+            _ => [Part("status", FieldType.ConsentStatus) with { Choices = ["denied", "unknown", "pending", "granted"] }, Part("at", FieldType.DateTime), Part("source", FieldType.Text), Part("evidence", FieldType.LongText)],
         };
         return Policies(parts[0], isGroup: true, before).Select(policy =>
             (parts.Select(p => p with { Policy = policy }).ToImmutableArray(), ImmutableArray.Create(new GroupDefinition { Name = word, Fields = [.. parts.Select(p => p.Name)], Policy = policy })));

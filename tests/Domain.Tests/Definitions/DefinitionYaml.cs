@@ -140,7 +140,7 @@ static class DefinitionYaml
         switch (value)
         {
             case null: return "-";
-            case string or Enum or FieldValue or TimeSpan or bool or int or double: return Convert.ToString(value, CultureInfo.InvariantCulture)!;
+            case string or Enum or FieldValue or TimeSpan or DateTimeOffset or bool or int or double: return Convert.ToString(value, CultureInfo.InvariantCulture)!;
             case IEnumerable many:
                 var items = many.Cast<object?>().Select(Describe);
                 return $"[{string.Join("; ", value is IEnumerable<KeyValuePair<string, string>> ? items.Order(StringComparer.Ordinal) : items)}]";
