@@ -59,6 +59,6 @@ static (int Passed, int Failed) Run(SeedRange range, int failuresMax, int shown,
         log.WriteLine("first violations: " + string.Join(", ", kinds.Select(k => $"{k.Key} in {k.Value}")));
         log.WriteLine("failed seeds: " + string.Join(' ', range.Failed.Take(50).Select(f => f.Seed)));
     }
-    log.WriteLine($"{range.Done / range.Took.TotalSeconds:0} seeds/s on {jobs} threads, {range.MedianEvents()} events in the median, {range.Took.TotalSeconds:0.0} s");
+    log.WriteLine($"{range.Done / range.Took.TotalSeconds:0} seeds/s on {jobs} threads, {range.MedianEvents()} events in the median ({range.MeanEvents():0} on average), {range.Took.TotalSeconds:0.0} s");
     return (range.Done - range.Failed.Count, range.Failed.Count);
 }

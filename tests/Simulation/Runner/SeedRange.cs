@@ -28,6 +28,14 @@ sealed class SeedRange(ulong from, ulong count, int jobs, PlantedFault planted)
         return counts[_done / 2];
     }
 
+    /// <summary>Happenings of an average world: more than the median, since a few worlds are long.</summary>
+    public double MeanEvents()
+    {
+        var sum = 0L;
+        for (var i = 0; i < _done; i++) sum += _eventCounts[i];
+        return _done == 0 ? 0 : (double)sum / _done;
+    }
+
     /// <param name="failuresMax">Stops once so many have failed.</param>
     /// <param name="within">Stops taking up seeds after this; null: never.</param>
     public void Run(int failuresMax, TimeSpan? within = null)
