@@ -35,6 +35,33 @@ sealed partial class World
         foreach (var silo in _silos) Tell($"silo {silo.Index}: clock {silo.Skew / Clock.Millisecond} ms");
     }
 
+    /// <summary>All that a customer knew of a field at a revision, and what it made of it.</summary>
+    void TellEvidence(string customerId, string field, long revision)
+    {
+        if (_story is null) return;
+        var entries = _store.EntriesOf(customerId);
+        Customer? customer = null;
+        for (var i = 0; i < Math.Min(revision, entries.Count); i++) customer = CustomerFold.Apply(customer, entries[i], Newest);
+        if (customer is null) return;
+        Tell($"{field} of {customerId} at revision {customer.Revision}: golden {customer.Golden.Get(field)?.ToString() ?? "undetermined"}");
+        foreach (var link in customer.Links)
+        {
+            if (link.Fields.Get(field) is not { } evidence || Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(field) is not { } rules) continue;
+            Tell($"    {link.Id} {link.System}/{link.ExternalId} {link.State}, known {evidence.KnownOf(rules)}, trouble {link.Troubles.Get(field)}");
+            foreach (var claim in evidence.Past) Tell($"        past {claim.Value} {claim.Stamp} by {claim.By.EditId}");
+            foreach (var said in evidence.Statements)
+            {
+                Tell($"        {(said.By.IsChange ? "changed" : "seen")} {said.Value} {(said.By.TimeTold ? "" : "accepted ")}{Clock.Tell(said.By.Time.UtcTicks)}{(said.By.Since is { } since ? $" since {Clock.Tell(since.UtcTicks)}" : "")} v{said.By.Version} {said.By.Actor} {said.By.EditId}{(evidence.IsEcho(said, rules) ? " ECHO" : "")}");
+            }
+            foreach (var write in evidence.Writes)
+            {
+                var intent = write.Intent;
+                Tell($"        wrote {write.Value} over {write.Before} #{intent.Id} {intent.State} {Clock.Tell(intent.Start.UtcTicks)}..{(intent.End is { } end ? Clock.Tell(end.UtcTicks) : "")} saved {(intent.SavedAt is { } saved ? Clock.Tell(saved.UtcTicks) : "")} v{intent.SavedVersion}{(write.Rendering is { } r ? $" rendered {r}" : "")}{(write.Refused ? " REFUSED" : "")}");
+            }
+            foreach (var claim in evidence.ClaimsOf(rules)) Tell($"        claim {claim.Value} {claim.Stamp} by {claim.By.EditId}");
+        }
+    }
+
     static string Describe(FieldPolicy policy) =>
         $"{policy.Strategy}{string.Concat(policy.Tiers.Select(t => " [" + string.Join(",", t.Owners.Select(o => o.System + (o.When is { } w ? $" when {w}" : ""))) + "]"))}{(policy.YieldsAfter is { } after ? $" yields after {after}" : "")}{(policy.ClearedMayWin ? " clearing may win" : "")}{(policy.OptInFrom.IsEmpty ? "" : $" opt-in from {string.Join(",", policy.OptInFrom)}")}{(policy.Effective == PolicyEffect.Now ? " effective now" : "")}";
 

@@ -67,6 +67,7 @@ sealed partial class World
             var held = record.Values[type.IndexOf(mapped.Field)];
             if (held == golden.Value || (held.IsBlank && golden.Value.IsBlank)) continue;
             if (Rendering.IsRendering(field, field.Equivalence | mapped.Equivalence, mapped.MaxLength, golden.Value, held)) continue;
+            TellEvidence(customer.Id, mapped.Field, customer.Revision);
             Violate(6, $"{mapped.Field} of {customer.Id} is golden {golden.Value} (version {golden.Version}, of {golden.LinkId}); {link.Source} holds {held}; row: {row?.State} {row?.Reason}");
         }
     }

@@ -23,7 +23,10 @@ sealed partial class World
                 if (!(entry.Links.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Status is null)) continue;
                 foreach (var golden in entry.Golden)
                 {
-                    if (OnlyEchoes(entry, golden.Field)) Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
+                    if (!OnlyEchoes(entry, golden.Field)) continue;
+                    TellEvidence(id, golden.Field, entry.Revision - 1);
+                    TellEvidence(id, golden.Field, entry.Revision);
+                    Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
                 }
             }
         }
@@ -106,7 +109,9 @@ sealed partial class World
                 var policy = field.Group is { } group ? type.Group(group)!.Policy : field.Policy;
                 if (policy.Strategy != Strategy.Owners || policy.Tiers.IsEmpty) continue;
                 if (customer.Golden.Get(field.Name) is not { Hold: null } golden || customer.Link(golden.LinkId) is not { } link) continue;
-                if (!MaySet(policy, link.System, customer)) Violate(8, $"{field.Name} of {id} is golden {golden.Value} by {link.System} ({golden.Rule}), which may not set it");
+                if (MaySet(policy, link.System, customer)) continue;
+                TellEvidence(id, field.Name, customer.Revision);
+                Violate(8, $"{field.Name} of {id} is golden {golden.Value} by {link.System} ({golden.Rule}), which may not set it");
             }
         }
     }
@@ -148,6 +153,7 @@ sealed partial class World
                 if (!string.Equals(change.Field, field.Name, StringComparison.Ordinal) || change.Golden is not { } golden) continue;
                 if (golden.Value == refused) isRefused = true;
                 if (golden.Value != given) continue;
+                if (isRefused && !SomebodyGave(customer, golden, field, given)) TellEvidence(customer.Id, field.Name, entry.Revision);
                 if (isRefused && !SomebodyGave(customer, golden, field, given)) Violate(13, $"entry {customer.Id}#{entry.Revision} makes {field.Name} granted after a refusal, by {customer.Link(golden.LinkId)?.Source?.ToString() ?? golden.LinkId} ({golden.Rule}); nobody named for it has said so");
                 isRefused = false;
             }
