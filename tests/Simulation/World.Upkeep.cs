@@ -22,10 +22,11 @@ sealed partial class World
         for (var s = 0; s < _systems.Length; s++) Plan(Clock.Start + _wires.Ticks(0, _systems[s].Plan.PollEvery), Kind.PollRuns, s);
     }
 
-    void Poll(int who)
+    /// <param name="everything">A nightly sweep: all records, also those that the system does not say were modified.</param>
+    void Poll(int who, bool everything = false)
     {
         _polled.Clear();
-        _systems[who].Poll(_polled, withSince: !_wires.OneIn(4));
+        _systems[who].Poll(_polled, withSince: !_wires.OneIn(4), everything);
         foreach (var edit in _polled) Plan(_clock.Now + _wires.Ticks(Clock.Millisecond, 5 * Clock.Second), Kind.ReportArrives, who, cargo: edit);
         if (!_draining) Plan(_clock.Now + _systems[who].Plan.PollEvery, Kind.PollRuns, who);
     }

@@ -349,14 +349,15 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
 
     /// <summary>Every record changed since the poll before, each as an observation of all its fields.</summary>
     /// <param name="withSince">Whether the source tells the earlier poll's time as one at which the record was unmodified.</param>
-    public void Poll(List<Edit> found, bool withSince)
+    /// <param name="everything">Also what was not modified since; then no earlier time is told.</param>
+    public void Poll(List<Edit> found, bool withSince, bool everything = false)
     {
         // Search lags: what was saved just now is not found yet, so the poll speaks of the moment that the index has reached.
         var upTo = clock.Now - plan.SearchLag;
         _pollCount++;
         foreach (var record in Records)
         {
-            if (record.ModifiedAt <= _polledTo || record.ModifiedAt > upTo) continue;
+            if ((record.ModifiedAt <= _polledTo && !everything) || record.ModifiedAt > upTo) continue;
             var id = string.Create(CultureInfo.InvariantCulture, $"poll{_pollCount}:{record.Id}");
             if (record.Into is { } survivor)
             {
@@ -376,7 +377,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
                 Source = SourceOf(record),
                 RecordType = world.Types[record.Object.Type].Definition.Name,
                 Time = Clock.At(upTo + plan.Skew),
-                Since = withSince ? Clock.At(_polledTo + plan.Skew) : null,
+                Since = withSince && !everything ? Clock.At(_polledTo + plan.Skew) : null,
                 Version = plan.HasVersions ? record.Version : null,
                 Actor = ActorOf(last.By),
                 Fields = AllFields(record),
