@@ -141,12 +141,8 @@ public sealed partial class DeliveryMachine
         var needs = link.Row.Needs;
         if ((allowed & needs) != needs)
         {
-            if ((Guard.Held & (Guarded)needs & ~(Guarded)allowed) != Guarded.None) PutAside(link, DueLink.Guard, needs, at);
-            else
-            {
-                Lift(link);
-                AwaitRoom(link, needs, at);
-            }
+            Lift(link);
+            TurnBack(link, needs, needs & ~allowed, at);
             return true;
         }
         Lift(link);
