@@ -254,7 +254,7 @@ public sealed partial class DeliveryMachine
         var held = Guard.Held;
         Guard = Guard.TurnBack(at.System.Guard, at.Now, (Guarded)missing);
         _brakesDirty |= Guard.Held != held;
-        if ((Guard.Held & (Guarded)missing) != Guarded.None)
+        if (Guard.IsFull(at.System.Guard, at.Now, (Guarded)missing & Guard.Held))
         {
             PutAside(link, DueLink.Guard, needs, at);
             return;

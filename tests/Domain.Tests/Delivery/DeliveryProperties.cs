@@ -34,9 +34,7 @@ public sealed class DeliveryProperties
 
     [Theory]
     [InlineData(nameof(PlantedFault.RetryACreateBlindly))]
-    [InlineData(nameof(PlantedFault.CountThrottleAsRetry))]
     [InlineData(nameof(PlantedFault.CallAfterDeadline))]
-    [InlineData(nameof(PlantedFault.ForgetDueWhileInFlight))]
     [InlineData(nameof(PlantedFault.MoveCursorBeforeRows))]
     [InlineData(nameof(PlantedFault.IgnoreEpochFence))]
     [InlineData(nameof(PlantedFault.ParkWholeBatch))]

@@ -26,8 +26,9 @@ sealed partial class DeliveryWorld
             if (round == 20) foreach (var row in _store.Rows.Values.ToArray().Where(r => r.Reason == RetrySchedule.GaveUp)) Tell(_run, new DeliveryMessage.RetryParked(row.CustomerId, row.LinkId));
             if (round is 25 or 40 && _run.Machine.Guard.Held != Guarded.None)
             {
-                _createsInWindow = 0;
-                Tell(_run, new DeliveryMessage.ReleaseGuard(Guarded.All));
+                int? next = round == 25 ? 2 : null;
+                _createsInWindow = CreatesAllowed - (next ?? CreatesAllowed);
+                Tell(_run, new DeliveryMessage.ReleaseGuard(Guarded.All, next));
             }
             Pass(TimeSpan.FromMinutes(1));
         }
@@ -110,6 +111,7 @@ sealed partial class DeliveryWorld
                     Append(moved: false);
                     return new EndAnswer.ReadBack(intent.StartBefore + CallTime);
                 case WriteOutcome.Rejected rejected:
+                    world.Hold(world._refused.Contains(id), "a record is parked that the system has not refused");
                     _intent = null;
                     _refusedAt = intent.Value;
                     Append(moved: false);
