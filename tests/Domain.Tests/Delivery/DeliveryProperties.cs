@@ -37,7 +37,6 @@ public sealed class DeliveryProperties
     [InlineData(nameof(PlantedFault.CallAfterDeadline))]
     [InlineData(nameof(PlantedFault.MoveCursorBeforeRows))]
     [InlineData(nameof(PlantedFault.IgnoreEpochFence))]
-    [InlineData(nameof(PlantedFault.ParkWholeBatch))]
     [InlineData(nameof(PlantedFault.SignalIsTheTruth))]
     [InlineData(nameof(PlantedFault.ResendTheOldWrite))]
     [InlineData(nameof(PlantedFault.DropRetryOnRestart))]
