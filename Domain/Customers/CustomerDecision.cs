@@ -446,6 +446,11 @@ public sealed class CustomerDecision
             return;
         }
         var intent = link.Intent is { IsUnsettled: true } unsettled ? unsettled : null;
+        if (IsStale(intent, seen.Outcome))
+        {
+            Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
+            return;
+        }
         switch (seen.Outcome)
         {
             case ReadOutcome.Failed failed:
@@ -454,6 +459,13 @@ public sealed class CustomerDecision
             case ReadOutcome.Missing missing: Missed(ticket, link, intent, missing); break;
             case ReadOutcome.Found found: Found(ticket, link, intent, found); break;
         }
+    }
+
+    /// <summary>A read that was started before a write was announced tells nothing about what came of it.</summary>
+    static bool IsStale(Intent? intent, ReadOutcome outcome)
+    {
+        DateTimeOffset? seenAt = outcome switch { ReadOutcome.Found found => found.SeenAt, ReadOutcome.Missing missing => missing.SeenAt, _ => null };
+        return intent is not null && seenAt < intent.Start;
     }
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
