@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Simulation.FakeSystems;
+using OrleansCrm.Simulation.Plans;
 
 namespace OrleansCrm.Simulation;
 
@@ -85,12 +86,23 @@ sealed partial class World
     {
         var row = _store.DeliveryOf(index).Row(customer.Id, link.Id);
         if (link.Trouble is not null || row is { State: DueState.Parked }) return;
+        if (!AnythingToCreate(customer, system.ObjectOf(link.Object))) return;
         foreach (var required in system.ObjectOf(link.Object).Mapping.RequiredToCreate)
         {
             if (customer.Value(required) is not { IsBlank: false }) return;
         }
         if (row is { State: DueState.Waiting } && !string.Equals(row.Reason, DueLink.Guard, StringComparison.Ordinal)) return;
         Violate(6, $"{customer.Id} {link.Id} is {link.State} in {system.Plan.Name} and nothing brings it there (row: {(row is null ? "none" : $"{row.State} {row.Reason}")})");
+    }
+
+    /// <summary>A customer of whom nothing is golden that the system takes is created nowhere.</summary>
+    static bool AnythingToCreate(Customer customer, ObjectPlan @object)
+    {
+        foreach (var mapped in @object.Mapping.Outgoing)
+        {
+            if (customer.Value(mapped.Field) is { IsBlank: false }) return true;
+        }
+        return false;
     }
 
     void CheckPrice()

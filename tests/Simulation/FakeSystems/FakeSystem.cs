@@ -380,6 +380,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
                 Since = withSince && !everything ? Clock.At(_polledTo + plan.Skew) : null,
                 Version = plan.HasVersions ? record.Version : null,
                 Actor = ActorOf(last.By),
+                CreationKey = plan.TellsCreationKey ? record.CreationKey : null,
                 Fields = AllFields(record),
             });
         }
@@ -395,6 +396,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
         Time = Tell(save.At),
         Version = plan.HasVersions ? save.Version : null,
         Actor = ActorOf(save.By),
+        CreationKey = plan.TellsCreationKey && (plan.Reports == ReportForm.FullRecord || save.Version == 1) ? record.CreationKey : null,
         Fields = plan.Reports == ReportForm.Changes ? ChangedFields(record, save) : AllFields(record),
     };
 

@@ -276,6 +276,7 @@ static class PlanMaker
             ReceiptTellsStored = chance.OneIn(2),
             ReceiptTellsVersion = chance.OneIn(2),
             ReceiptTellsTime = chance.OneIn(2),
+            TellsCreationKey = chance.OneIn(2),
             IdleSavesCount = chance.OneIn(3),
             HasLeads = leads,
             AmbiguousPercent = calm ? 0 : chance.OneIn(3) ? chance.Between(1, 30) : 0,

@@ -123,13 +123,15 @@ sealed class SystemPlan
 
     public bool ReceiptTellsTime { get; init; }
 
+    /// <summary>Reports carry the creation key of records that the hub has created.</summary>
+    public bool TellsCreationKey { get; init; }
+
     /// <summary>A save that changes nothing is a save all the same: a new version and a report.</summary>
     public bool IdleSavesCount { get; init; }
 
     /// <summary>Two objects for persons: the second is converted into the first.</summary>
     public bool HasLeads { get; init; }
 
-    /// <summary>An earlier lead's or loser's id is answered as gone.</summary>
     public int AmbiguousPercent { get; init; }
 
     public int QueuedPercent { get; init; }
