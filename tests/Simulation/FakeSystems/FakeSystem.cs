@@ -458,7 +458,9 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
         {
             Rewriting.LowerCase => text.ToLowerInvariant(),
             Rewriting.Trim => text.Trim(),
-            _ => text.Length > habit.CutAt ? text[..habit.CutAt] : text,
+
+            // Reports speak canonically, and there a short text has no blanks at its end.
+            _ => text.Length > habit.CutAt ? text[..habit.CutAt].TrimEnd() : text,
         };
         return ReferenceEquals(kept, text) ? value : FieldValue.Text(kept);
     }

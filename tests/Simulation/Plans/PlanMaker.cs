@@ -9,7 +9,10 @@ namespace OrleansCrm.Simulation.Plans;
 static class PlanMaker
 {
     static readonly string[] SystemNames = ["salesforce", "hubspot", "dynamics", "zendesk"];
-    static readonly string[] Texts = ["Ada Lovelace", "ada lovelace", "Grace", " Grace ", "Hopper Grace of Arlington", "n/a", "Zoë"];
+    static readonly string[] Texts = ["Ada Lovelace", "ada lovelace", "Grace", "Hopper Grace of Arlington", "n/a", "Zoë"];
+
+    // Only long texts keep their outer blanks in canonical form.
+    static readonly string[] LongTexts = ["Ada Lovelace", "Ada Lovelace  ", " Grace ", "Grace", "n/a"];
     static readonly string[] Stages = ["new", "open", "won", "lost"];
     static readonly string[] Members = ["\"a\"", "\"b\"", "\"c\""];
     static readonly string[] Consents = ["granted", "denied", "unknown"];
@@ -84,7 +87,8 @@ static class PlanMaker
             switch (chance.Below(8))
             {
                 case 0 or 1 or 2:
-                    fields.Add(Plan($"text{fields.Count}", FieldType.Text, ValuesOf(Texts), TextPolicy(systems, chance, withStage), chance,
+                    var isLong = chance.OneIn(4);
+                    fields.Add(Plan($"text{fields.Count}", isLong ? FieldType.LongText : FieldType.Text, ValuesOf(isLong ? LongTexts : Texts), TextPolicy(systems, chance, withStage), chance,
                         equivalence: chance.Of<Equivalence>([Equivalence.Exact, Equivalence.Case, Equivalence.Whitespace, Equivalence.Case | Equivalence.Whitespace | Equivalence.Cut])));
                     break;
                 case 3:
@@ -195,7 +199,7 @@ static class PlanMaker
             var fields = new List<FieldPlan>(types[t].Fields.Length);
             foreach (var field in types[t].Fields)
             {
-                var redraw = field.Definition is { Type: FieldType.Text, Group: null, Scope: FieldScope.Customer } && chance.OneIn(2);
+                var redraw = field.Definition is { Type: FieldType.Text or FieldType.LongText, Group: null, Scope: FieldScope.Customer } && chance.OneIn(2);
                 fields.Add(!redraw ? field : new FieldPlan
                 {
                     Palette = field.Palette,
@@ -331,13 +335,14 @@ static class PlanMaker
         if (!inGroup && chance.OneIn(8)) return new FieldHabit();
         if (calm) return new FieldHabit { Mapped = true };
 
-        var text = field.Definition.Type == FieldType.Text && !inGroup;
+        var text = field.Definition.Type is FieldType.Text or FieldType.LongText && !inGroup;
+        var isLong = field.Definition.Type == FieldType.LongText;
         var trigger = chance.OneIn(10) ? chance.Below(type.Fields.Length) : -1;
         if (trigger >= 0 && (type.Fields[trigger].IsIdentity || type.Fields[trigger].Definition.Group is not null)) trigger = -1;
         return new FieldHabit
         {
             Mapped = true,
-            Rewriting = text && chance.OneIn(4) ? chance.Of<Rewriting>([Rewriting.LowerCase, Rewriting.Trim, Rewriting.Cut]) : Rewriting.None,
+            Rewriting = text && chance.OneIn(4) ? (isLong ? Rewriting.Trim : chance.Of<Rewriting>([Rewriting.LowerCase, Rewriting.Cut])) : Rewriting.None,
             CutAt = chance.Between(5, 10),
             Refuses = chance.OneIn(12) ? chance.Of<FieldValue>(field.Palette) : null,
             Rejects = chance.OneIn(12) ? chance.Of<FieldValue>(field.Palette) : null,
