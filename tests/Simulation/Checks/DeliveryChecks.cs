@@ -68,9 +68,18 @@ sealed partial class World
             var held = record.Values[type.IndexOf(mapped.Field)];
             if (held == golden.Value || (held.IsBlank && golden.Value.IsBlank)) continue;
             if (Rendering.IsRendering(field, field.Equivalence | mapped.Equivalence, mapped.MaxLength, golden.Value, held)) continue;
+            if (RefusesInSilence(system, record, type.IndexOf(mapped.Field), golden.Value)) continue;
             TellEvidence(customer.Id, mapped.Field, customer.Revision);
             Violate(6, $"{mapped.Field} of {customer.Id} is golden {golden.Value} (version {golden.Version}, of {golden.LinkId}); {link.Source} holds {held}; row: {row?.State} {row?.Reason}");
         }
+    }
+
+    /// <summary>A system that keeps its value and says so nowhere: the hub learns of it sweep by sweep, and counts.</summary>
+    static bool RefusesInSilence(FakeSystem system, FakeRecord record, int field, FieldValue golden)
+    {
+        if (system.Plan.ReceiptTellsStored) return false;
+        var habit = record.Object.Habits[field];
+        return habit.ForwardOnly || (habit.Refuses is { } refused && refused == golden);
     }
 
     static bool AnyTrouble(Link link, GroupDefinition group)

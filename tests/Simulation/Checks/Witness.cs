@@ -68,7 +68,7 @@ sealed partial class World
         if (_story is not null) Tell($"{system.Plan.Name}: {write.CustomerId} intent {write.IntentId} ends {outcome switch { WriteOutcome.Done d => $"done {d.ExternalId} v{d.Version}", _ => outcome.ToString() }}");
         if (outcome is not WriteOutcome.Done) return;
         var index = Array.IndexOf(_systems, system);
-        var kinds = Guard.KindsOf(write);
+        var kinds = KindsOf(system, write);
         var startedAt = _startedAt[(write.CustomerId, write.IntentId)];
         _done.Add((index, startedAt, kinds));
         if (!ClocksAgree) return;
@@ -86,6 +86,18 @@ sealed partial class World
             }
             if (used > limit + release.Granted) Violate(14, $"{used} operations of kind {kind} in {system.Plan.Name} within {guard.Window}; its guard allows {limit} and {release.Granted} were let through");
         }
+    }
+
+    /// <summary>What the write did, by its effect: a clear is one only where something was there.</summary>
+    static Guarded KindsOf(FakeSystem system, RecordWrite write)
+    {
+        if (write.Kind != WriteKind.Update) return write.Kind == WriteKind.Create ? Guarded.Create : Guarded.Delete;
+        if (system.Find(write.ExternalId!) is not { Saves: [.., { } last] } || last.Write != write) return Guarded.Change;
+        foreach (var field in last.Fields)
+        {
+            if (field is { By: Saver.Hub, Before.IsBlank: false, After.IsBlank: true }) return Guarded.Change | Guarded.Clear;
+        }
+        return Guarded.Change;
     }
 
     void GuardIsReleased(int system, Guarded kinds, int? next)
