@@ -173,7 +173,7 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim
-                && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
+                && !(claim.Value.IsCleared && claim.Stamp.IsInitial) && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
             {
                 return new(FieldValue.Set([]), link.Id, Stamp.Initial, "set");
             }
