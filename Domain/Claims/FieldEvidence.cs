@@ -128,6 +128,28 @@ public sealed class FieldEvidence
         return at >= 0 && echoes[at];
     }
 
+    /// <summary>Whether a value is one of our writes as the record shows it: the value written, or this system's rendering of it.</summary>
+    public bool Shows(FieldIntent write, FieldValue value, FieldRules rules) => Matches(write, value, rules, aspect: null);
+
+    /// <summary>Whether the record is known to have held an aspect of the value (a member of a set) before it claimed to hold none: only then was it taken away there.</summary>
+    public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect)
+    {
+        foreach (var claim in Past)
+        {
+            if (!aspect(claim.Value).IsCleared && EditEvidence.Compare(claim.By, none.LastBy) < 0) return true;
+        }
+        foreach (var statement in Statements)
+        {
+            if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
+        }
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State != IntentState.Done || write.Refused || aspect(write.Rendering ?? write.Value).IsCleared) continue;
+            if ((write.Intent.SavedAt ?? write.Intent.Start) <= none.LastBy.Time) return true;
+        }
+        return false;
+    }
+
     /// <summary>The last write that the system took; null: none.</summary>
     public FieldIntent? LastDone()
     {
@@ -267,16 +289,27 @@ public sealed class FieldEvidence
         return true;
     }
 
-    static bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         if (aspect is not null)
         {
             return aspect(write.Value) == value || (write.Rendering is { } stored && aspect(stored) == value);
         }
         if (write.Value == value || write.Rendering == value) return true;
+        if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
         // A report may overtake our receipt: until the end is known, what this system makes of our value is ours.
-        return write.Intent.MayStillTakeEffect && write.Before != value && rules.IsRendering(write.Value, value);
+        if (write.Intent.MayStillTakeEffect) return true;
+
+        // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
+        foreach (var statement in Statements)
+        {
+            if (statement.Value == value && IsTied(statement.By, write.Intent)) return true;
+        }
+        return false;
     }
+
+    static bool IsTied(EditEvidence by, Intent write) =>
+        by.Actor.Kind == ActorKind.Hub || (by.Version is { } version && version == write.SavedVersion);
 
     Known FindKnown(FieldRules rules)
     {
@@ -316,8 +349,12 @@ public sealed class FieldEvidence
     {
         Span<bool> echoes = stackalloc bool[StatementsMax + 1];
         whole.FindEchoes(rules, aspect: null, echoes);
-        if (echoes[0] || !rules.Counts(earliest)) return past;
-        var claims = new FieldEvidence(past, [earliest], whole.Writes).Walk(rules, aspect: null);
+        if (echoes[0]) return past;
+        // A refusal of consent is remembered, whatever else the policy makes of who said it.
+        if (!rules.Counts(earliest) && !rules.IsRefusal(earliest.Value)) return past;
+        var claims = rules.Counts(earliest)
+            ? new FieldEvidence(past, [earliest], whole.Writes).Walk(rules, aspect: null)
+            : past.Add(new Claim(earliest.Value, earliest.By.ToStamp(), earliest.By, earliest.By));
         if (claims.Length <= PastMax) return claims;
 
         // Beyond the bound a value's first and last time stay, then the latest ones.
