@@ -62,7 +62,7 @@ public sealed class FieldEvidence
 
     /// <summary>Adds a write of ours, or what has become of it.</summary>
     /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
-    public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore)
+    public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
     {
         var writes = Writes;
         for (var i = 0; i < writes.Length; i++)
@@ -71,13 +71,33 @@ public sealed class FieldEvidence
             return new(Past, Statements, write.Intent.State == IntentState.NotDone ? writes.RemoveAt(i) : writes.SetItem(i, write));
         }
         if (write.Intent.State == IntentState.NotDone) return this;
+        return new FieldEvidence(Past, Statements, Writes.Add(write)).Forgetting(forgetBefore, rules);
+    }
+
+    FieldEvidence Forgetting(DateTimeOffset before, FieldRules rules)
+    {
+        var done = LastDone();
+        var writes = Writes;
         for (var i = 0; i < writes.Length - 1; i++)
         {
-            if (writes[i].Intent.MayStillTakeEffect || !(writes[i].Intent.End < forgetBefore || writes.Length >= WritesMax)) continue;
+            var intent = writes[i].Intent;
+            if (intent.IsUnsettled || ReferenceEquals(writes[i], done) || !(intent.End < before || writes.Length > WritesMax)) continue;
             writes = writes.RemoveAt(i--);
-            if (writes.Length < WritesMax / 2) break;
         }
-        return new(Past, Statements, writes.Add(write));
+        if (writes.Length == Writes.Length) return this;
+
+        // What they explained is an echo for ever: without them it would look like an edit.
+        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
+        FindEchoes(rules, aspect: null, echoes);
+        var remaining = new FieldEvidence(Past, Statements, writes);
+        Span<bool> still = stackalloc bool[StatementsMax + 1];
+        remaining.FindEchoes(rules, aspect: null, still);
+        var statements = Statements;
+        for (var i = Statements.Length - 1; i >= 0; i--)
+        {
+            if (echoes[i] && !still[i]) statements = statements.RemoveAt(i);
+        }
+        return new(Past, statements, writes);
     }
 
     /// <summary>What two sets of evidence about one record know together.</summary>
