@@ -527,7 +527,7 @@ public sealed class CustomerDecision
             return;
         }
         if (link.Troubles.Get(release.Field) is not null || (release.Field.Length == 0 && link.Trouble is not null)) _troubles.Add(new(link.Id, release.Field, null));
-        if (release.Field.Length == 0 && link.Intent is { State: IntentState.Ambiguous, Kind: WriteKind.Create } intent)
+        if (release.Field.Length == 0 && link.Intent is { IsUnsettled: true, Kind: WriteKind.Create } intent)
         {
             _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "released"));
         }

@@ -36,7 +36,7 @@ public static class Planner
     {
         var rules = hub.Rules.Of(customer.RecordType, link.System, link.Object);
         if (rules.System is not { } system || rules.Mapping is not { } mapping || customer.Status is CustomerStatus.Merged or CustomerStatus.Erased) return LinkPlan.Nothing.Instance;
-        if (link.Intent is { IsUnsettled: true } intent && hub.Planted != PlantedFault.WriteOverOpenIntent) return Pending(intent, mapping, system, now, hub);
+        if (link.Intent is { IsUnsettled: true } intent && hub.Planted != PlantedFault.WriteOverOpenIntent) return Pending(link, intent, mapping, system, now, hub);
         if (customer.Status == CustomerStatus.Deleted) return Removal(link, mapping);
 
         var plan = link.State switch
@@ -58,11 +58,13 @@ public static class Planner
     public static bool IsDue(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) =>
         link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
 
-    static LinkPlan Pending(Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
+    static LinkPlan Pending(Link link, Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
     {
         // While the call may be under way only its own delivery knows more. After that, or when it ended ambiguously, reading tells.
         var settled = intent.StartBefore + system.MaxCallTime;
-        if (intent.Kind == WriteKind.Create && mapping.CreationKey == CreationKey.None && intent.State == IntentState.Ambiguous && hub.Planted != PlantedFault.CreateAgainBlindly)
+        var mayRead = intent.State == IntentState.Ambiguous || now >= settled;
+        var cannotFind = intent.Kind == WriteKind.Create && link.ExternalId is null && mapping.CreationKey == CreationKey.None;
+        if (mayRead && cannotFind && hub.Planted != PlantedFault.CreateAgainBlindly)
         {
             return new LinkPlan.Park("create-unconfirmed", "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.");
         }
