@@ -350,7 +350,9 @@ public sealed class FieldEvidence
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)
     {
         if (edit.Version is { } version && write.SavedVersion is { } saved) return version < saved;
-        if (!edit.TimeTold) return edit.ReceivedAt < write.Start;
+        // What we had heard before we wrote had happened before we wrote, whatever the system's clock says.
+        if (edit.ReceivedAt < write.Start) return true;
+        if (!edit.TimeTold) return false;
         return write.SavedAt is { } at ? edit.Time < at : edit.Time < write.Start - rules.ClockTolerance;
     }
 

@@ -8,9 +8,11 @@ public sealed class HubRules
 {
     readonly FrozenDictionary<(string RecordType, string System, string Object), RecordRules> _records;
     readonly FrozenDictionary<string, RecordRules> _fallback;
+    readonly HubDefinition _hub;
 
     public HubRules(HubDefinition hub)
     {
+        _hub = hub;
         var records = new Dictionary<(string, string, string), RecordRules>();
         foreach (var system in hub.Systems)
         {
@@ -25,7 +27,7 @@ public sealed class HubRules
 
     /// <summary>The rules for a source record of a record type. A system that is not mapped (any more), and the steward, have rules without a mapping.</summary>
     public RecordRules Of(string recordType, string system, string @object) =>
-        _records.TryGetValue((recordType, system, @object), out var rules) ? rules : _fallback[recordType];
+        _records.TryGetValue((recordType, system, @object), out var rules) ? rules : _fallback[_fallback.ContainsKey(recordType) ? recordType : _hub.RecordType(recordType)!.Name];
 }
 
 /// <summary>The rules of every field of one kind of source record.</summary>

@@ -54,6 +54,7 @@ public sealed class CustomerDecision
     readonly HashSet<string> _touched = new(StringComparer.Ordinal);
     RecordTypeDefinition _type;
     Customer? _customer;
+    Renaming? _renaming;
     bool _resolveAll;
     bool _claimKeys;
 
@@ -89,6 +90,9 @@ public sealed class CustomerDecision
     Decision Run(IReadOnlyList<Asked> calls)
     {
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
+        if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
+        // What is asked now is asked under the new names.
+        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
         foreach (var (ticket, call) in calls)
         {
             switch (call)
@@ -121,11 +125,21 @@ public sealed class CustomerDecision
         return Conclude();
     }
 
+    Renaming? RenamingOf(Customer customer)
+    {
+        var used = customer.Links.SelectMany(l => l.Fields.Names.ToArray()).Concat(customer.Golden.Names.ToArray()).Distinct(StringComparer.Ordinal);
+        var fields = used.Select(name => (From: name, To: _type.Field(name)?.Name ?? name)).Where(r => r.From != r.To).ToImmutableArray();
+        var systems = customer.Links.Select(l => l.System).Distinct(StringComparer.Ordinal)
+            .Select(name => (From: name, To: _hub.System(name)?.Name ?? name)).Where(r => r.From != r.To).ToImmutableArray();
+        var type = _type.Name == customer.RecordType ? null : _type.Name;
+        return type is null && fields.IsEmpty && systems.IsEmpty ? null : new(type, fields, systems);
+    }
+
     // ---- What was said ----
 
     void Take(long ticket, CustomerCall.Offer offer)
     {
-        var edit = offer.Edit;
+        var edit = UnderPresentNames(offer.Edit);
         var link = LinkFor(edit, offer.Adopt && (offer.Found || _customer is not null));
         if (link is null)
         {
@@ -163,6 +177,12 @@ public sealed class CustomerDecision
             if (edit.Into is { } into) Follow(link, into);
         }
         _offers.Add((ticket, edit, link.Id));
+    }
+
+    Edit UnderPresentNames(Edit edit)
+    {
+        if (edit.Fields.All(f => _type.Field(f.Field) is not { } field || field.Name == f.Field)) return edit;
+        return edit with { Fields = [.. edit.Fields.Select(f => _type.Field(f.Field) is { } field ? f with { Field = field.Name } : f)] };
     }
 
     EditEvidence Evidence(Edit edit, DateTimeOffset receivedAt, Link link)
@@ -426,6 +446,11 @@ public sealed class CustomerDecision
             return;
         }
         var intent = link.Intent is { IsUnsettled: true } unsettled ? unsettled : null;
+        if (IsStale(intent, seen.Outcome))
+        {
+            Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
+            return;
+        }
         switch (seen.Outcome)
         {
             case ReadOutcome.Failed failed:
@@ -434,6 +459,13 @@ public sealed class CustomerDecision
             case ReadOutcome.Missing missing: Missed(ticket, link, intent, missing); break;
             case ReadOutcome.Found found: Found(ticket, link, intent, found); break;
         }
+    }
+
+    /// <summary>A read that was started before a write was announced tells nothing about what came of it.</summary>
+    static bool IsStale(Intent? intent, ReadOutcome outcome)
+    {
+        DateTimeOffset? seenAt = outcome switch { ReadOutcome.Found found => found.SeenAt, ReadOutcome.Missing missing => missing.SeenAt, _ => null };
+        return intent is not null && seenAt < intent.Start;
     }
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
@@ -545,6 +577,7 @@ public sealed class CustomerDecision
             Revision = (_before?.Revision ?? 0) + 1,
             DefinitionVersion = _hub.Version,
             At = _now,
+            Renamed = _renaming,
             Edits = [.. _edits],
             Links = [.. _links.Values],
             LinksJoined = [.. _joined],

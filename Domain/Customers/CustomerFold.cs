@@ -33,6 +33,7 @@ public static class CustomerFold
             ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
+        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming);
         var links = customer.Links;
         var founded = customer.LinksFounded;
         if (!entry.MovedOut.IsEmpty) links = links.RemoveAll(l => entry.MovedOut.Contains(l.Id));
@@ -98,6 +99,33 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
+    }
+
+    internal static Customer Apply(Customer customer, Renaming renaming)
+    {
+        var golden = customer.Golden;
+        foreach (var (from, to) in renaming.Fields)
+        {
+            if (golden.Get(from) is { } value) golden = golden.Without(from).With(to, value);
+        }
+        return customer with
+        {
+            RecordType = renaming.RecordType ?? customer.RecordType,
+            Golden = golden,
+            Links = [.. customer.Links.Select(Renamed)],
+        };
+
+        Link Renamed(Link link)
+        {
+            var (fields, troubles) = (link.Fields, link.Troubles);
+            foreach (var (from, to) in renaming.Fields)
+            {
+                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, fields.Get(to)?.Union(evidence) ?? evidence);
+                if (troubles.Get(from) is { } trouble) troubles = troubles.Without(from).With(to, trouble);
+            }
+            var system = renaming.Systems.FirstOrDefault(s => s.From == link.System).To ?? link.System;
+            return link with { System = system, Fields = fields, Troubles = troubles };
+        }
     }
 
     static Link Apply(Link link, RecordedEdit edit, RecordRules rules)

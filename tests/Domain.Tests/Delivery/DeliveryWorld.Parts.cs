@@ -16,7 +16,7 @@ sealed partial class DeliveryWorld
         while (_runs.Count > 1) _runs.RemoveAt(0);
         _pending.RemoveAll(p => !_runs.Contains(p.Run));
         Tell(_run, new DeliveryMessage.Resume());
-        var live = _hub.Systems[0].Mode == Definitions.SystemMode.Live;
+        var live = _hub.Systems[0].Mode == Domain.SystemMode.Live;
         for (var round = 0; round < 60; round++)
         {
             for (var steps = 0; _pending.Count > 0; steps++)
@@ -55,6 +55,7 @@ sealed partial class DeliveryWorld
         long _revision;
         long _known;
         long _refusedAt = -1;
+        DateTimeOffset _writtenAt;
 
         public string Id => id;
 
@@ -106,6 +107,7 @@ sealed partial class DeliveryWorld
             switch (ask.Outcome)
             {
                 case WriteOutcome.Done:
+                    _writtenAt = world._now;
                     _known = intent.Value;
                     _intent = null;
                     Append(moved: false);
@@ -139,6 +141,8 @@ sealed partial class DeliveryWorld
                 if (seenAt <= intent.StartBefore + CallTime) return new EndAnswer.ReadBack(intent.StartBefore + CallTime + TimeSpan.FromMilliseconds(1));
                 _intent = null;
             }
+            // A read that was made before the last write ended says nothing about it.
+            if (seenAt <= _writtenAt) return new EndAnswer.Settled(IsBehind && !IsParked);
             _known = found;
             Append(moved: false);
             return new EndAnswer.Settled(IsBehind && !IsParked);
