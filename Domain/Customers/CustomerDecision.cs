@@ -584,6 +584,7 @@ public sealed class CustomerDecision
             Receipts = [.. _receipts],
             Undone = [.. _undone],
         };
+        foreach (var receipt in _receipts) Touch(receipt);
         CountFights();
         var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
@@ -614,6 +615,16 @@ public sealed class CustomerDecision
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
     }
 
+    // The end of a write tells which reports were its echoes, and so what the record claims.
+    void Touch(Receipt receipt)
+    {
+        if (_customer!.Link(receipt.LinkId) is not { Intent: { } intent } link) return;
+        foreach (var (name, evidence) in link.Fields)
+        {
+            if (WriteOf(evidence, intent) is not null) _touched.Add(name);
+        }
+    }
+
     internal static ImmutableArray<DueMark> DueOf(Customer customer, HubDefinition hub, DateTimeOffset now)
     {
         var due = ImmutableArray.CreateBuilder<DueMark>();
@@ -637,7 +648,8 @@ public sealed class CustomerDecision
                 if (field.Value == write.Value || field.Value == write.Rendering || edit.By.Time < write.Intent.Start - fieldRules.ClockTolerance) continue;
                 var trouble = _troubles.LastOrDefault(t => t.LinkId == link.Id && t.Field == field.Field)?.Trouble ?? link.Troubles.Get(field.Field);
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
-                if (evidence.IsEcho(new Statement(field.Value, edit.By, field.Reported), fieldRules)) continue;
+                var statement = new Statement(field.Value, edit.By, field.Reported);
+                if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
                 if (field.Value != write.Before || _hub.Planted == PlantedFault.NeverContested)
                 {
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));

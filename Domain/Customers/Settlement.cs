@@ -22,11 +22,11 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         var golden = Resolve(present, type, hub, revision, decidedUnder, touched);
         if (scoped)
         {
-            var preview = CustomerFold.ApplyResults(present, Shell(customer, golden));
+            var preview = CustomerFold.ApplyResults(present, Shell(customer, golden), hub);
             states = [.. preview.Links.Select(l => InScope(l, preview, hub))];
             golden = Resolve(With(customer, states), type, hub, revision, decidedUnder, null);
         }
-        var settled = CustomerFold.ApplyResults(With(customer, states), Shell(customer, golden));
+        var settled = CustomerFold.ApplyResults(With(customer, states), Shell(customer, golden), hub);
         var changes = ImmutableArray.CreateBuilder<LinkChange>();
         for (var i = 0; i < states.Length; i++)
         {

@@ -134,6 +134,9 @@ internal enum PlantedFault
     /// <summary>A stale activation goes on as if its commit had landed.</summary>
     StaleGoesOn,
 
+    /// <summary>An activation answers what needs no commit from memory, however old that is.</summary>
+    AnswerFromStaleState,
+
     // Committer.
 
     /// <summary>Commits are answered when they are handed to the store, not when they are durable.</summary>

@@ -152,8 +152,10 @@ public sealed class FieldResolver
             foreach (var link in _customer.Links)
             {
                 if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
-                var claims = evidence.ClaimsOf(rules, value => MemberOf(field, value, key));
-                if (claims.IsEmpty || (claims[^1].Value.IsCleared && claims[^1].Stamp.IsInitial && _hub.Planted != PlantedFault.AbsentIsRemoved)) continue;
+                FieldValue Member(FieldValue value) => MemberOf(field, value, key);
+                var claims = evidence.ClaimsOf(rules, Member);
+                if (claims.IsEmpty) continue;
+                if (claims[^1].Value.IsCleared && !evidence.HeldBefore(claims[^1], Member) && _hub.Planted != PlantedFault.AbsentIsRemoved) continue;
                 if (claims[^1].Value.IsCleared && _hub.Planted == PlantedFault.UnionWithoutRemoval) continue;
                 Offer(link, claims[^1], policy, hold, clearedMayWin: true);
             }
@@ -173,7 +175,7 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim
-                && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
+                && !(claim.Value.IsCleared && claim.Stamp.IsInitial) && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
             {
                 return new(FieldValue.Set([]), link.Id, Stamp.Initial, "set");
             }
@@ -205,16 +207,10 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
-            foreach (var statement in evidence.Statements)
-            {
-                // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
-                if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
-                Keep(ref refusal, Of(link, Denied, statement.By.ToStamp(), 0));
-            }
+            if (RefusedAt(evidence, rules) is { } refused) Keep(ref refusal, Of(link, Denied, refused, 0));
             foreach (var claim in evidence.ClaimsOf(rules))
             {
-                if (claim.Value == Denied) Keep(ref refusal, Of(link, Denied, claim.Stamp, 0));
-                else if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
+                if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
             }
             if (evidence.ClaimOf(rules) is { } present) Offer(link, present, policy, hold: null, policy.ClearedMayWin);
         }
@@ -227,6 +223,24 @@ public sealed class FieldResolver
         if (optIn is { } opted) return Of(opted, "opt-in");
         var chosen = Ranking.Choose(policy, Strategy.Owners, _candidates);
         return chosen < 0 ? null : Of(_candidates[chosen], "no refusal");
+    }
+
+    /// <summary>The latest time at which a record may have said no; null: it never did.</summary>
+    /// <remarks>A refusal counts from when it was first seen, not from the earliest time that it may have: what may have been said before it does not undo it.</remarks>
+    internal static Stamp? RefusedAt(FieldEvidence evidence, FieldRules rules)
+    {
+        Stamp? latest = null;
+        foreach (var claim in evidence.ClaimsOf(rules))
+        {
+            if (claim.Value == Denied && !(claim.By.ToStamp() <= latest)) latest = claim.By.ToStamp();
+        }
+        foreach (var statement in evidence.Statements)
+        {
+            // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
+            if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
+            if (!(statement.By.ToStamp() <= latest)) latest = statement.By.ToStamp();
+        }
+        return latest;
     }
 
     static void Keep(ref Candidate? best, Candidate candidate)
