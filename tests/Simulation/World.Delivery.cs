@@ -90,6 +90,7 @@ sealed partial class World
     {
         var asked = (Asked)call.Mark!;
         if (asked.Slot.Gone) return;
+        if (_story is not null) Tell($"{_systems[asked.Slot.System].Plan.Name} on silo {silo.Index}: {(asked.IsBegin ? "begin" : "end")} of {call.CustomerId} {asked.LinkId} answered {answer}");
         DeliveryMessage message = asked.IsBegin
             ? new DeliveryMessage.Begun(call.CustomerId, asked.LinkId, answer)
             : new DeliveryMessage.Finished(call.CustomerId, asked.LinkId, answer);

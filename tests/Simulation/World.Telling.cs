@@ -62,6 +62,22 @@ sealed partial class World
         }
     }
 
+    /// <summary>How the deliveries stand when all is quiet.</summary>
+    void TellDeliveries()
+    {
+        if (_story is null) return;
+        foreach (var silo in _silos)
+        {
+            foreach (var slot in silo.Deliveries)
+            {
+                if (slot is null) continue;
+                var machine = slot.Machine;
+                Tell($"delivery to {_systems[slot.System].Plan.Name} on silo {silo.Index}: open {machine.Open}, calls {machine.CallsUnderWay}, held {machine.Guard.Held}, granted {machine.Guard.Granted}, used {machine.Guard.Used(_systems[slot.System].Plan.Definition.Guard, ClockOf(silo))}, {machine.Circuit}, saved {machine.Budget.Saved}");
+                foreach (var row in _store.DeliveryOf(slot.System).Rows) Tell($"    {row}");
+            }
+        }
+    }
+
     static string Describe(FieldPolicy policy) =>
         $"{policy.Strategy}{string.Concat(policy.Tiers.Select(t => " [" + string.Join(",", t.Owners.Select(o => o.System + (o.When is { } w ? $" when {w}" : ""))) + "]"))}{(policy.YieldsAfter is { } after ? $" yields after {after}" : "")}{(policy.ClearedMayWin ? " clearing may win" : "")}{(policy.OptInFrom.IsEmpty ? "" : $" opt-in from {string.Join(",", policy.OptInFrom)}")}{(policy.Effective == PolicyEffect.Now ? " effective now" : "")}";
 

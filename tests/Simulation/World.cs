@@ -117,6 +117,7 @@ sealed partial class World
         while (_agenda.NextAt <= rest && _events < EventsMax) Step();
         _clock.MoveTo(rest);
         Drain();
+        TellDeliveries();
         if (_violations.Count == 0 || _events < EventsMax) Check();
     }
 

@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Simulation.FakeSystems;
+using OrleansCrm.Simulation.Plans;
 
 namespace OrleansCrm.Simulation;
 
@@ -45,7 +46,7 @@ sealed partial class World
             foreach (var saved in save.Fields)
             {
                 if (!string.Equals(type.Fields[saved.Field].Name, field, StringComparison.Ordinal)) continue;
-                if (saved.By != Saver.Hub || !IsOurs(save, saved, field, record)) return false;
+                if (saved.By != Saver.Hub || !IsOurs(save, saved, field, record, system.Plan)) return false;
                 echoes++;
             }
             // A field that the report mentions and the write did not touch may bring news that nothing else brought.
@@ -66,12 +67,14 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Whether what was stored is what we wrote, or this system's rendering of it.</summary>
-    static bool IsOurs(Save save, FieldSave saved, string field, FakeRecord record)
+    /// <summary>Whether what was stored is what we wrote, or this system's rendering of it where anything ties the two.</summary>
+    static bool IsOurs(Save save, FieldSave saved, string field, FakeRecord record, SystemPlan plan)
     {
+        var isTied = plan.HasMarks || plan.ReceiptTellsStored || (plan.HasVersions && plan.ReceiptTellsVersion);
         foreach (var write in save.Write!.Fields)
         {
-            if (string.Equals(write.Field, field, StringComparison.Ordinal)) return write.Value == saved.After || FakeSystem.Render(record.Object.Habits[saved.Field], write.Value) == saved.After;
+            if (!string.Equals(write.Field, field, StringComparison.Ordinal)) continue;
+            return write.Value == saved.After || (isTied && FakeSystem.Render(record.Object.Habits[saved.Field], write.Value) == saved.After);
         }
         return false;
     }
