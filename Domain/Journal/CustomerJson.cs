@@ -43,22 +43,18 @@ public static class CustomerJson
             for (var i = 0; i < customer.Refusals.Count; i++) to.StampOf(customer.Refusals.Names[i], customer.Refusals.Values[i]);
             to.Json.WriteEndObject();
         }
-        var edits = new (string LinkId, EditEvidence[] Edits)[customer.Links.Length];
+        // Before the links, which say of many fields only that they hold the same.
+        WriteGolden(to, customer);
         if (!customer.Links.IsEmpty)
         {
             to.Json.WriteStartArray("links"u8);
-            for (var i = 0; i < customer.Links.Length; i++)
-            {
-                LinkJson.Write(to, customer.Links[i]);
-                edits[i] = (customer.Links[i].Id, [.. to.Edits]);
-            }
+            foreach (var link in customer.Links) LinkJson.Write(to, link, customer.Golden);
             to.Json.WriteEndArray();
         }
-        WriteGolden(to, customer, edits);
         to.Json.WriteEndObject();
     }
 
-    static void WriteGolden(DocumentWriter to, Customer customer, (string LinkId, EditEvidence[] Edits)[] edits)
+    static void WriteGolden(DocumentWriter to, Customer customer)
     {
         var golden = customer.Golden;
         if (golden.Count == 0) return;
@@ -69,7 +65,11 @@ public static class CustomerJson
         {
             if (done[i]) continue;
             var head = golden.Values[i];
-            GoldenJson.WriteHead(to, head, EditOf(edits, head), revision: null);
+            to.Json.WriteStartObject();
+            to.Id("link"u8, head.LinkId);
+            if (StampsAlone(customer, head)) to.Id("edit"u8, head.Stamp.EditId);
+            else to.Stamp("stamp"u8, head.Stamp);
+            GoldenJson.WriteHead(to, head, revision: null);
             to.Json.WriteStartObject("fields"u8);
             for (var j = i; j < golden.Count; j++)
             {
@@ -86,18 +86,33 @@ public static class CustomerJson
         LinkJson.WriteOrder(to, order);
     }
 
-    static int EditOf((string LinkId, EditEvidence[] Edits)[] links, Golden golden)
+    /// <summary>Whether the id of the stamp's edit is enough to find the stamp again among the statements of its link.</summary>
+    static bool StampsAlone(Customer customer, Golden golden)
     {
-        foreach (var (linkId, edits) in links)
+        if (golden.Stamp.IsInitial || golden.Stamp.IsGuess || customer.Link(golden.LinkId) is not { } link) return false;
+        var found = false;
+        foreach (var evidence in link.Fields.Values)
         {
-            if (linkId != golden.LinkId) continue;
-            for (var i = 0; i < edits.Length; i++)
+            foreach (var statement in evidence.Statements)
             {
-                if (edits[i].ToStamp() == golden.Stamp) return i;
+                if (statement.By.EditId != golden.Stamp.EditId) continue;
+                if (statement.By.ToStamp() != golden.Stamp) return false;
+                found = true;
             }
-            return -1;
         }
-        return -1;
+        return found;
+    }
+
+    static Stamp StampOf(ref DocumentReader from, Link link, string editId)
+    {
+        foreach (var evidence in link.Fields.Values)
+        {
+            foreach (var statement in evidence.Statements)
+            {
+                if (statement.By.EditId == editId) return statement.By.ToStamp();
+            }
+        }
+        throw from.Malformed("it refers to an edit that is not there");
     }
 
     internal static void WritePending(DocumentWriter to, PendingDeletion pending)
@@ -186,7 +201,6 @@ public static class CustomerJson
         ImmutableArray<WithheldKey> withheld = [];
         var refusals = FieldMap.Empty<Stamp>();
         var links = ImmutableArray.CreateBuilder<Link>();
-        var edits = new List<List<EditEvidence>>();
         List<GoldenJson.Group> golden = [];
         int[]? order = null;
         while (from.Member(out var name))
@@ -208,11 +222,7 @@ public static class CustomerJson
             else if (name.SequenceEqual("links"u8))
             {
                 from.BeginArray();
-                while (from.Element())
-                {
-                    links.Add(LinkJson.Read(ref from, out var said));
-                    edits.Add(said);
-                }
+                while (from.Element()) links.Add(LinkJson.Read(ref from, golden));
             }
             else if (name.SequenceEqual("golden"u8))
             {
@@ -233,7 +243,7 @@ public static class CustomerJson
             MovedTo = movedTo,
             Links = links.ToImmutable(),
             LinksFounded = founded,
-            Golden = ToGolden(ref from, golden, links, edits, order),
+            Golden = ToGolden(ref from, golden, links, order),
             Keys = keys,
             Withheld = withheld,
             Refusals = refusals,
@@ -241,7 +251,7 @@ public static class CustomerJson
         };
     }
 
-    static FieldMap<Golden> ToGolden(ref DocumentReader from, List<GoldenJson.Group> groups, ImmutableArray<Link>.Builder links, List<List<EditEvidence>> edits, int[]? order)
+    static FieldMap<Golden> ToGolden(ref DocumentReader from, List<GoldenJson.Group> groups, ImmutableArray<Link>.Builder links, int[]? order)
     {
         var count = 0;
         foreach (var group in groups) count += group.Fields.Count;
@@ -250,12 +260,12 @@ public static class CustomerJson
         var at = 0;
         foreach (var group in groups)
         {
-            if (group.Edit is { } edit)
+            if (group.EditId is { } editId)
             {
                 var link = 0;
                 while (link < links.Count && links[link].Id != group.LinkId) link++;
                 if (link == links.Count) throw from.Malformed("it refers to a link that is not there");
-                group.Stamp = from.At(edits[link], edit).ToStamp();
+                group.Stamp = StampOf(ref from, links[link], editId);
             }
             foreach (var (field, value) in group.Fields)
             {

@@ -166,6 +166,14 @@ ref struct DocumentReader
         return IsoTime.TryParse(_json.ValueSpan, out var time) ? time : throw Malformed("a time was expected");
     }
 
+    /// <summary>A time, or how long after another one that may not be known yet: see <see cref="SoonTime"/>.</summary>
+    public readonly SoonTime TimeOrAfter()
+    {
+        Expect(JsonTokenType.String, "a time");
+        if (IsoTime.TryParseSeconds(_json.ValueSpan, out var after)) return new(null, after);
+        return new(Time(), default);
+    }
+
     public readonly T Word<T>()
         where T : struct, Enum
     {
@@ -303,4 +311,10 @@ ref struct DocumentReader
 
     public readonly T Owed<T>(T? value, string what)
         where T : struct => value ?? throw Malformed("no " + what);
+}
+
+/// <summary>A time told by itself, or as the time that has passed since another.</summary>
+readonly record struct SoonTime(DateTimeOffset? Time, TimeSpan After)
+{
+    public DateTimeOffset Since(DateTimeOffset start) => Time ?? start + After;
 }

@@ -122,6 +122,21 @@ sealed class DocumentWriter : IDisposable
         if (time is { } t) Time(name, t);
     }
 
+    /// <summary>A time that is usually soon after another: how long after (<c>PT1.25S</c>), or else the time itself.</summary>
+    public void TimeAfter(ReadOnlySpan<byte> name, DateTimeOffset? time, DateTimeOffset start)
+    {
+        if (time is not { } t) return;
+        var ticks = t.UtcTicks - start.UtcTicks;
+        if (ticks is < 0 or >= TimeSpan.TicksPerHour)
+        {
+            Time(name, t);
+            return;
+        }
+        Span<byte> text = stackalloc byte[IsoTime.BytesMax];
+        var length = IsoTime.FormatSeconds(ticks, text);
+        _json.WriteString(name, text[..length]);
+    }
+
     public void Word<T>(ReadOnlySpan<byte> name, T word)
         where T : struct, Enum => _json.WriteString(name, EnumText<T>.Of(word));
 

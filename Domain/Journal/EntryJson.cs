@@ -99,7 +99,7 @@ public static class EntryJson
         if (!entry.Intents.IsDefaultOrEmpty)
         {
             json.WriteStartArray("intents"u8);
-            foreach (var intent in entry.Intents) WriteIntent(to, intent);
+            foreach (var intent in entry.Intents) WriteIntent(to, intent, entry.At);
             json.WriteEndArray();
         }
         if (entry.Keys is { } keys)
@@ -120,7 +120,7 @@ public static class EntryJson
         if (!entry.MovedIn.IsDefaultOrEmpty)
         {
             json.WriteStartArray("moved-in"u8);
-            foreach (var link in entry.MovedIn) LinkJson.Write(to, link);
+            foreach (var link in entry.MovedIn) LinkJson.Write(to, link, FieldMap.Empty<Golden>());
             json.WriteEndArray();
         }
         to.Ids("moved-out"u8, entry.MovedOut);
@@ -132,15 +132,13 @@ public static class EntryJson
         }
         if (!entry.Due.IsDefaultOrEmpty)
         {
-            json.WriteStartArray("due"u8);
+            json.WriteStartObject("due"u8);
             foreach (var due in entry.Due)
             {
-                json.WriteStartArray();
-                json.WriteStringValue(due.System);
+                json.WritePropertyName(due.System);
                 to.IdValue(due.LinkId);
-                json.WriteEndArray();
             }
-            json.WriteEndArray();
+            json.WriteEndObject();
         }
         json.WriteEndObject();
     }
@@ -233,13 +231,13 @@ public static class EntryJson
         json.WriteEndObject();
     }
 
-    static void WriteIntent(DocumentWriter to, Announcement intent)
+    static void WriteIntent(DocumentWriter to, Announcement intent, DateTimeOffset at)
     {
         var json = to.Json;
         json.WriteStartObject();
         to.Id("link"u8, intent.LinkId);
         to.Word("kind"u8, intent.Kind, WriteKind.Update);
-        to.Time("before"u8, intent.StartBefore);
+        to.TimeAfter("before"u8, intent.StartBefore, at);
         if (!intent.Fields.IsDefaultOrEmpty)
         {
             json.WriteStartObject("fields"u8);
@@ -273,17 +271,47 @@ public static class EntryJson
                 json.WriteEndObject();
                 continue;
             }
-            GoldenJson.WriteHead(to, head, EditOf(entry.Edits, head), entry.Revision);
-            json.WriteStartObject("fields"u8);
-            while (i < entry.Golden.Length && entry.Golden[i].Golden is { } golden && GoldenJson.SameHead(head, golden))
+            json.WriteStartObject();
+            var edit = EditOf(entry.Edits, head);
+            if (edit >= 0)
             {
+                to.Number("edit"u8, (long?)edit);
+            }
+            else
+            {
+                to.Id("link"u8, head.LinkId);
+                to.Stamp("stamp"u8, head.Stamp);
+            }
+            GoldenJson.WriteHead(to, head, entry.Revision);
+            // A group holds either values, or names of fields that are now what the edit said.
+            var same = IsSaid(entry, edit, i);
+            if (same) json.WriteStartArray("same"u8);
+            else json.WriteStartObject("fields"u8);
+            while (i < entry.Golden.Length && entry.Golden[i].Golden is { } golden && GoldenJson.SameHead(head, golden) && IsSaid(entry, edit, i) == same)
+            {
+                if (same)
+                {
+                    json.WriteStringValue(entry.Golden[i++].Field);
+                    continue;
+                }
                 json.WritePropertyName(entry.Golden[i++].Field);
                 to.Value(golden.Value);
             }
-            json.WriteEndObject();
+            if (same) json.WriteEndArray();
+            else json.WriteEndObject();
             json.WriteEndObject();
         }
         json.WriteEndArray();
+    }
+
+    static bool IsSaid(JournalEntry entry, int edit, int change)
+    {
+        if (edit < 0) return false;
+        foreach (var said in entry.Edits[edit].Fields)
+        {
+            if (said.Field == entry.Golden[change].Field) return said.Value == entry.Golden[change].Golden!.Value;
+        }
+        return false;
     }
 
     static int EditOf(ImmutableArray<RecordedEdit> edits, Golden golden)
@@ -327,7 +355,7 @@ public static class EntryJson
         var undone = ImmutableArray.CreateBuilder<Undoing>();
         List<GoldenJson.Group>? golden = null;
         var troubles = ImmutableArray.CreateBuilder<TroubleChange>();
-        var intents = ImmutableArray.CreateBuilder<Announcement>();
+        var intents = new List<(Announcement Intent, SoonTime Before)>();
         KeyChange? keys = null;
         StatusChange? status = null;
         var movedIn = ImmutableArray.CreateBuilder<Link>();
@@ -393,18 +421,19 @@ public static class EntryJson
             else if (name.SequenceEqual("moved-in"u8))
             {
                 from.BeginArray();
-                while (from.Element()) movedIn.Add(LinkJson.Read(ref from, out _));
+                while (from.Element()) movedIn.Add(LinkJson.Read(ref from, golden: []));
             }
             else if (name.SequenceEqual("due"u8))
             {
-                from.BeginArray();
-                while (from.Element()) due.Add(ReadDue(ref from));
+                from.BeginObject();
+                while (from.Field(out var system)) due.Add(new(system, from.Id()));
             }
             else from.Skip();
         }
         from.Finish();
         var time = from.Owed(at, "time");
         var number = from.Owed(revision, "revision");
+        var taken = edits.DrainToImmutable();
         return new JournalEntry
         {
             CustomerId = id,
@@ -412,14 +441,14 @@ public static class EntryJson
             Revision = number,
             DefinitionVersion = definition,
             At = time,
-            Edits = edits.DrainToImmutable(),
+            Edits = taken,
             Links = links.DrainToImmutable(),
             LinksJoined = joined.DrainToImmutable(),
             Receipts = Timed(receipts, time),
             Undone = undone.DrainToImmutable(),
-            Golden = golden is null ? [] : ToChanges(ref from, golden, edits, number),
+            Golden = golden is null ? [] : ToChanges(ref from, golden, taken, number),
             Troubles = troubles.DrainToImmutable(),
-            Intents = intents.DrainToImmutable(),
+            Intents = [.. intents.Select(i => i.Intent with { StartBefore = i.Before.Since(time) })],
             Keys = keys,
             Status = status,
             MovedIn = movedIn.DrainToImmutable(),
@@ -438,19 +467,30 @@ public static class EntryJson
         return timed.MoveToImmutable();
     }
 
-    static ImmutableArray<GoldenChange> ToChanges(ref DocumentReader from, List<GoldenJson.Group> groups, ImmutableArray<RecordedEdit>.Builder edits, long revision)
+    static ImmutableArray<GoldenChange> ToChanges(ref DocumentReader from, List<GoldenJson.Group> groups, ImmutableArray<RecordedEdit> edits, long revision)
     {
         var changes = ImmutableArray.CreateBuilder<GoldenChange>();
         foreach (var group in groups)
         {
             if (group.Edit is { } edit)
             {
-                if ((uint)edit >= (uint)edits.Count) throw from.Malformed("it refers to an edit that is not there");
+                if ((uint)edit >= (uint)edits.Length) throw from.Malformed("it refers to an edit that is not there");
                 group.Stamp = edits[edit].By.ToStamp();
+                group.LinkId = edits[edit].LinkId;
+                foreach (var field in group.Same) changes.Add(new(field, group.ToGolden(ref from, Said(ref from, edits[edit], field), revision)));
             }
             foreach (var (field, value) in group.Fields) changes.Add(new(field, group.IsUndetermined ? null : group.ToGolden(ref from, value, revision)));
         }
         return changes.DrainToImmutable();
+    }
+
+    static FieldValue Said(ref DocumentReader from, RecordedEdit edit, string field)
+    {
+        foreach (var said in edit.Fields)
+        {
+            if (said.Field == field) return said.Value;
+        }
+        throw from.Malformed("it refers to something that the edit did not say");
     }
 
     static RecordedEdit ReadEdit(ref DocumentReader from)
@@ -528,17 +568,6 @@ public static class EntryJson
         return (one, into);
     }
 
-    static DueMark ReadDue(ref DocumentReader from)
-    {
-        from.BeginArray();
-        from.Element();
-        var system = from.Name();
-        from.Element();
-        var link = from.Id();
-        while (from.Element()) from.Skip();
-        return new(system, link);
-    }
-
     static (Receipt Receipt, bool Timed) ReadReceipt(ref DocumentReader from)
     {
         string? link = null, code = null;
@@ -611,30 +640,30 @@ public static class EntryJson
         return new(from.Owed(link, "link"), from.Owed(field, "field"), trouble);
     }
 
-    static Announcement ReadIntent(ref DocumentReader from)
+    static (Announcement Intent, SoonTime Before) ReadIntent(ref DocumentReader from)
     {
         string? link = null;
         var kind = WriteKind.Update;
-        DateTimeOffset? before = null;
+        SoonTime? before = null;
         var fields = ImmutableArray.CreateBuilder<FieldWrite>();
         from.BeginObject();
         while (from.Member(out var name))
         {
             if (name.SequenceEqual("link"u8)) link = from.Id();
             else if (name.SequenceEqual("kind"u8)) kind = from.Word<WriteKind>();
-            else if (name.SequenceEqual("before"u8)) before = from.Time();
+            else if (name.SequenceEqual("before"u8)) before = from.TimeOrAfter();
             else if (name.SequenceEqual("fields"u8))
             {
                 from.BeginObject();
                 while (from.Field(out var field))
                 {
-                    var write = LinkJson.ReadWrite(ref from);
+                    var write = LinkJson.ReadWrite(ref from, golden: [], field);
                     fields.Add(new(field, write.Value, write.Version, write.Held));
                 }
             }
             else from.Skip();
         }
-        return new(from.Owed(link, "link"), kind, from.Owed(before, "latest start of a write"), fields.DrainToImmutable());
+        return (new(from.Owed(link, "link"), kind, default, fields.DrainToImmutable()), from.Owed(before, "latest start of a write"));
     }
 
     static KeyChange ReadKeys(ref DocumentReader from)

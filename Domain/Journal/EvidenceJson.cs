@@ -17,7 +17,7 @@ static class EvidenceJson
         to.Time("since"u8, by.Since);
         to.Number("version"u8, by.Version);
         to.Actor("by"u8, by.Actor);
-        if (by.ReceivedAt != by.Time) to.Time("got"u8, by.ReceivedAt);
+        if (by.ReceivedAt != by.Time) to.TimeAfter("got"u8, by.ReceivedAt, by.Time);
         if (!by.Judged.IsDefaultOrEmpty)
         {
             to.Json.WriteStartArray("judged"u8);
@@ -39,7 +39,8 @@ static class EvidenceJson
     public struct EvidenceParts
     {
         string? _id;
-        DateTimeOffset? _time, _since, _got;
+        DateTimeOffset? _time, _since;
+        SoonTime _got;
         long? _version;
         Actor _by;
         ImmutableArray<JudgedClaim> _judged;
@@ -56,7 +57,7 @@ static class EvidenceJson
             else if (name.SequenceEqual("since"u8)) _since = from.Time();
             else if (name.SequenceEqual("version"u8)) _version = from.Long();
             else if (name.SequenceEqual("by"u8)) _by = from.Actor();
-            else if (name.SequenceEqual("got"u8)) _got = from.Time();
+            else if (name.SequenceEqual("got"u8)) _got = from.TimeOrAfter();
             else if (name.SequenceEqual("judged"u8)) _judged = ReadJudged(ref from);
             else if (name.SequenceEqual("batch"u8)) _batch = from.Text();
             else if (name.SequenceEqual("reverted"u8)) _reverted = from.Flag();
@@ -73,7 +74,7 @@ static class EvidenceJson
             Since = _since,
             Version = _version,
             Actor = _by,
-            ReceivedAt = _got ?? _time.GetValueOrDefault(),
+            ReceivedAt = _got.Since(_time.GetValueOrDefault()),
             Judged = _judged.IsDefault ? [] : _judged,
             Batch = _batch,
             IsReverted = _reverted,
@@ -105,21 +106,25 @@ static class EvidenceJson
     {
         to.Number("id"u8, (long?)intent.Id);
         to.Word("kind"u8, intent.Kind, WriteKind.Update);
-        to.Word("state"u8, intent.State);
+        to.Word("state"u8, intent.State, IntentState.Done);
         to.Time("start"u8, intent.Start);
-        to.Time("before"u8, intent.StartBefore);
-        to.Time("end"u8, intent.End);
-        to.Time("saved"u8, intent.SavedAt);
+        if (intent.StartBefore != Before(intent.Start)) to.TimeAfter("before"u8, intent.StartBefore, intent.Start);
+        to.TimeAfter("end"u8, intent.End, intent.Start);
+        to.TimeAfter("saved"u8, intent.SavedAt, intent.Start);
         to.Number("version"u8, intent.SavedVersion);
     }
+
+    // What goes without saying in version 1, whatever the planner's window becomes. At the end of time it cannot be computed, and is told.
+    static DateTimeOffset? Before(DateTimeOffset start) => start > DateTimeOffset.MaxValue.AddSeconds(-30) ? null : start.AddSeconds(30);
 
     /// <summary>Collects the members of an <see cref="Intent"/> among others.</summary>
     public struct IntentParts
     {
         long? _id, _version;
         WriteKind? _kind;
-        IntentState _state;
-        DateTimeOffset? _start, _before, _end, _saved;
+        IntentState? _state;
+        DateTimeOffset? _start;
+        SoonTime? _before, _end, _saved;
 
         /// <returns>False: the member is none of them, and is still to be read.</returns>
         public bool Take(ReadOnlySpan<byte> name, ref DocumentReader from)
@@ -128,9 +133,9 @@ static class EvidenceJson
             else if (name.SequenceEqual("kind"u8)) _kind = from.Word<WriteKind>();
             else if (name.SequenceEqual("state"u8)) _state = from.Word<IntentState>();
             else if (name.SequenceEqual("start"u8)) _start = from.Time();
-            else if (name.SequenceEqual("before"u8)) _before = from.Time();
-            else if (name.SequenceEqual("end"u8)) _end = from.Time();
-            else if (name.SequenceEqual("saved"u8)) _saved = from.Time();
+            else if (name.SequenceEqual("before"u8)) _before = from.TimeOrAfter();
+            else if (name.SequenceEqual("end"u8)) _end = from.TimeOrAfter();
+            else if (name.SequenceEqual("saved"u8)) _saved = from.TimeOrAfter();
             else if (name.SequenceEqual("version"u8)) _version = from.Long();
             else return false;
             return true;
@@ -141,10 +146,10 @@ static class EvidenceJson
             Id = from.Owed(_id, "intent id"),
             Kind = _kind ?? WriteKind.Update,
             Start = from.Owed(_start, "start of a write"),
-            StartBefore = from.Owed(_before, "latest start of a write"),
-            State = _state,
-            End = _end,
-            SavedAt = _saved,
+            StartBefore = _before?.Since(_start.GetValueOrDefault()) ?? from.Owed(Before(_start.GetValueOrDefault()), "latest start of a write"),
+            State = _state ?? IntentState.Done,
+            End = _end?.Since(_start.GetValueOrDefault()),
+            SavedAt = _saved?.Since(_start.GetValueOrDefault()),
             SavedVersion = _version,
         };
     }

@@ -10,15 +10,10 @@ static class GoldenJson
     /// <summary>Whether two golden values differ in nothing but the value.</summary>
     public static bool SameHead(Golden left, Golden right) => left with { Value = default } == right with { Value = default };
 
-    /// <summary>Opens the object of a group and leaves it open.</summary>
-    /// <param name="edit">The number of the link's edit that the stamp comes from; -1: the stamp is told in full.</param>
+    /// <summary>What the fields of a group have in common, but for link and stamp.</summary>
     /// <param name="revision">The version that goes without saying; null: none does.</param>
-    public static void WriteHead(DocumentWriter to, Golden golden, int edit, long? revision)
+    public static void WriteHead(DocumentWriter to, Golden golden, long? revision)
     {
-        to.Json.WriteStartObject();
-        to.Id("link"u8, golden.LinkId);
-        if (edit >= 0) to.Number("edit"u8, (long?)edit);
-        else to.Stamp("stamp"u8, golden.Stamp);
         to.Text("rule"u8, golden.Rule);
         if (golden.Version != revision) to.Number("rev"u8, (long?)golden.Version);
         if (golden.Hold is { } hold) to.Stamp("hold"u8, hold);
@@ -33,9 +28,16 @@ static class GoldenJson
         long? _revision;
         bool _conflict;
 
-        public string? LinkId { get; private set; }
+        public string? LinkId { get; set; }
 
+        /// <summary>Entry: the number of its edit that says the same.</summary>
         public int? Edit { get; private set; }
+
+        /// <summary>Snapshot: the id of the link's edit that the stamp comes from.</summary>
+        public string? EditId { get; private set; }
+
+        /// <summary>Entry: fields that hold what the edit said.</summary>
+        public List<string> Same { get; } = [];
 
         public Stamp? Stamp { get; set; }
 
@@ -51,7 +53,13 @@ static class GoldenJson
             while (from.Member(out var name))
             {
                 if (name.SequenceEqual("link"u8)) group.LinkId = from.Id();
+                else if (name.SequenceEqual("edit"u8) && from.IsText) group.EditId = from.Id();
                 else if (name.SequenceEqual("edit"u8)) group.Edit = from.Int();
+                else if (name.SequenceEqual("same"u8))
+                {
+                    from.BeginArray();
+                    while (from.Element()) group.Same.Add(from.Name());
+                }
                 else if (name.SequenceEqual("stamp"u8)) group.Stamp = from.Stamp();
                 else if (name.SequenceEqual("rule"u8)) group._rule = from.Name();
                 else if (name.SequenceEqual("rev"u8)) group._revision = from.Long();

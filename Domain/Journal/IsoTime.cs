@@ -57,6 +57,46 @@ static class IsoTime
         return true;
     }
 
+    /// <summary>A duration below an hour, as <c>PT1.25S</c>.</summary>
+    public static int FormatSeconds(long ticks, Span<byte> into)
+    {
+        into[0] = (byte)'P';
+        into[1] = (byte)'T';
+        var seconds = (int)(ticks / TimeSpan.TicksPerSecond);
+        var digits = seconds < 10 ? 1 : seconds < 100 ? 2 : seconds < 1000 ? 3 : 4;
+        Digits(seconds, digits, into[2..]);
+        var length = 2 + digits;
+        var fraction = (int)(ticks % TimeSpan.TicksPerSecond);
+        if (fraction != 0)
+        {
+            into[length] = (byte)'.';
+            Digits(fraction, 7, into[(length + 1)..]);
+            length += 8;
+            while (into[length - 1] == (byte)'0') length--;
+        }
+        into[length] = (byte)'S';
+        return length + 1;
+    }
+
+    public static bool TryParseSeconds(ReadOnlySpan<byte> text, out TimeSpan duration)
+    {
+        duration = default;
+        if (text.Length is < 4 or > 15 || text[0] != (byte)'P' || text[1] != (byte)'T' || text[^1] != (byte)'S') return false;
+        text = text[2..^1];
+        var point = text.IndexOf((byte)'.');
+        var whole = point < 0 ? text : text[..point];
+        if (whole.Length is 0 or > 4 || !Number(whole, out var seconds)) return false;
+        var fraction = 0;
+        if (point >= 0)
+        {
+            var digits = text[(point + 1)..];
+            if (digits.Length is 0 or > 7 || !Number(digits, out fraction)) return false;
+            for (var i = digits.Length; i < 7; i++) fraction *= 10;
+        }
+        duration = TimeSpan.FromTicks((seconds * TimeSpan.TicksPerSecond) + fraction);
+        return true;
+    }
+
     static void Digits(int number, int count, Span<byte> into)
     {
         for (var i = count - 1; i >= 0; i--)

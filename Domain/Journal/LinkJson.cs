@@ -13,7 +13,8 @@ namespace OrleansCrm.Domain.Journal;
 /// </summary>
 static class LinkJson
 {
-    public static void Write(DocumentWriter to, Link link)
+    /// <param name="golden">Golden values that the document has told already: what is said equal to them is only named.</param>
+    public static void Write(DocumentWriter to, Link link, FieldMap<Golden> golden)
     {
         to.Json.WriteStartObject();
         to.Id("id"u8, link.Id);
@@ -23,7 +24,7 @@ static class LinkJson
         to.Word("state"u8, link.State, LinkState.Linked);
         to.Number("epoch"u8, link.Epoch, 0);
         to.Id("key"u8, link.CreationKey);
-        WriteFields(to, link);
+        WriteFields(to, link, golden);
         if (link.Troubles.Count > 0)
         {
             to.Json.WriteStartObject("troubles"u8);
@@ -44,7 +45,7 @@ static class LinkJson
         to.Json.WriteEndObject();
     }
 
-    static void WriteFields(DocumentWriter to, Link link)
+    static void WriteFields(DocumentWriter to, Link link, FieldMap<Golden> golden)
     {
         to.Edits.Clear();
         to.Intents.Clear();
@@ -52,14 +53,14 @@ static class LinkJson
         // The order in which a reader will meet the fields, and how many statements or writes of each are out.
         var order = new List<int>(count);
         Span<int> done = count <= 128 ? stackalloc int[count] : new int[count];
-        WriteEdits(to, link, order, done);
+        WriteEdits(to, link, golden, order, done);
         done.Clear();
-        WriteIntents(to, link, order, done);
+        WriteIntents(to, link, golden, order, done);
         WritePast(to, link, order);
         WriteRest(to, link, order);
     }
 
-    static void WriteEdits(DocumentWriter to, Link link, List<int> order, Span<int> done)
+    static void WriteEdits(DocumentWriter to, Link link, FieldMap<Golden> golden, List<int> order, Span<int> done)
     {
         var fields = link.Fields;
         var any = false;
@@ -76,26 +77,11 @@ static class LinkJson
             if (by is null) break;
             Start(to, ref any, "edits"u8);
             WriteHead(to, by);
-            to.Json.WriteStartObject("fields"u8);
-            var reported = false;
+            if (WriteSaid(to, link, golden, by, done, order)) WriteReported(to, link, by, done);
             for (var i = 0; i < fields.Count; i++)
             {
-                var statements = fields.Values[i].Statements;
-                if (done[i] >= statements.Length || !IsSame(statements[done[i]].By, by)) continue;
-                to.Json.WritePropertyName(fields.Names[i]);
-                to.Value(statements[done[i]].Value);
-                reported |= statements[done[i]].Reported is not null;
+                if (Next(fields, i, done, by) is not null) done[i]++;
             }
-            to.Json.WriteEndObject();
-            if (reported) to.Json.WriteStartObject("reported"u8);
-            for (var i = 0; i < fields.Count; i++)
-            {
-                var statements = fields.Values[i].Statements;
-                if (done[i] >= statements.Length || !IsSame(statements[done[i]].By, by)) continue;
-                if (statements[done[i]].Reported is { } spelling) to.Json.WriteString(fields.Names[i], spelling);
-                if (done[i]++ == 0) order.Add(i);
-            }
-            if (reported) to.Json.WriteEndObject();
             to.Json.WriteEndObject();
         }
         // Edits that only something else refers to.
@@ -110,6 +96,54 @@ static class LinkJson
         if (link.LastAlive is { } alive) Bare(to, alive, ref any);
         if (link.LastGone is { } gone) Bare(to, gone.By, ref any);
         if (any) to.Json.WriteEndArray();
+    }
+
+    // The next statement of a field, if the edit makes it.
+    static Statement? Next(FieldMap<FieldEvidence> fields, int field, ReadOnlySpan<int> done, EditEvidence by)
+    {
+        var statements = fields.Values[field].Statements;
+        return done[field] < statements.Length && IsSame(statements[done[field]].By, by) ? statements[done[field]] : null;
+    }
+
+    // In the order of the fields: names of those of which the edit says the golden value, objects with what it says of others.
+    static bool WriteSaid(DocumentWriter to, Link link, FieldMap<Golden> golden, EditEvidence by, ReadOnlySpan<int> done, List<int> order)
+    {
+        var reported = false;
+        var open = false;
+        to.Json.WriteStartArray("said"u8);
+        for (var i = 0; i < link.Fields.Count; i++)
+        {
+            if (Next(link.Fields, i, done, by) is not { } statement) continue;
+            var name = link.Fields.Names[i];
+            var same = golden.TryGet(name, out var holds) && holds.Value == statement.Value;
+            if (open && same) to.Json.WriteEndObject();
+            else if (!open && !same) to.Json.WriteStartObject();
+            open = !same;
+            if (same)
+            {
+                to.Json.WriteStringValue(name);
+            }
+            else
+            {
+                to.Json.WritePropertyName(name);
+                to.Value(statement.Value);
+            }
+            reported |= statement.Reported is not null;
+            if (done[i] == 0) order.Add(i);
+        }
+        if (open) to.Json.WriteEndObject();
+        to.Json.WriteEndArray();
+        return reported;
+    }
+
+    static void WriteReported(DocumentWriter to, Link link, EditEvidence by, ReadOnlySpan<int> done)
+    {
+        to.Json.WriteStartObject("reported"u8);
+        for (var i = 0; i < link.Fields.Count; i++)
+        {
+            if (Next(link.Fields, i, done, by)?.Reported is { } spelling) to.Json.WriteString(link.Fields.Names[i], spelling);
+        }
+        to.Json.WriteEndObject();
     }
 
     static void Start(DocumentWriter to, ref bool any, ReadOnlySpan<byte> name)
@@ -160,7 +194,7 @@ static class LinkJson
         return -1;
     }
 
-    static void WriteIntents(DocumentWriter to, Link link, List<int> order, Span<int> done)
+    static void WriteIntents(DocumentWriter to, Link link, FieldMap<Golden> golden, List<int> order, Span<int> done)
     {
         var fields = link.Fields;
         var any = false;
@@ -182,7 +216,7 @@ static class LinkJson
                 if (done[i] >= writes.Length || writes[done[i]].Intent != intent) continue;
                 var write = writes[done[i]];
                 to.Json.WriteStartObject(fields.Names[i]);
-                to.Value("is"u8, write.Value);
+                if (!golden.TryGet(fields.Names[i], out var holds) || holds.Value != write.Value) to.Value("is"u8, write.Value);
                 to.Value("was"u8, write.Before);
                 to.Number("golden"u8, (long?)write.GoldenVersion);
                 to.Value("stored"u8, write.Rendering);
@@ -330,8 +364,8 @@ static class LinkJson
         }
     }
 
-    /// <param name="edits">The link's edits by their numbers.</param>
-    public static Link Read(ref DocumentReader from, out List<EditEvidence> edits)
+    /// <param name="golden">The golden values that stand before the link.</param>
+    public static Link Read(ref DocumentReader from, List<GoldenJson.Group> golden)
     {
         var parts = new Parts();
         string? id = null, system = null, @object = null, record = null, key = null;
@@ -353,8 +387,8 @@ static class LinkJson
             else if (name.SequenceEqual("state"u8)) state = from.Word<LinkState>();
             else if (name.SequenceEqual("epoch"u8)) epoch = from.Long();
             else if (name.SequenceEqual("key"u8)) key = from.Id();
-            else if (name.SequenceEqual("edits"u8)) ReadEdits(ref from, parts);
-            else if (name.SequenceEqual("writes"u8)) ReadWrites(ref from, parts);
+            else if (name.SequenceEqual("edits"u8)) ReadEdits(ref from, parts, golden);
+            else if (name.SequenceEqual("writes"u8)) ReadWrites(ref from, parts, golden);
             else if (name.SequenceEqual("past"u8)) ReadPast(ref from, parts);
             else if (name.SequenceEqual("blank"u8))
             {
@@ -390,7 +424,6 @@ static class LinkJson
             }
             else from.Skip();
         }
-        edits = parts.Edits;
         return new Link
         {
             Id = from.Owed(id, "link id"),
@@ -410,7 +443,7 @@ static class LinkJson
         };
     }
 
-    static void ReadEdits(ref DocumentReader from, Parts parts)
+    static void ReadEdits(ref DocumentReader from, Parts parts, List<GoldenJson.Group> golden)
     {
         from.BeginArray();
         var values = new List<(int Field, FieldValue Value)>();
@@ -426,10 +459,10 @@ static class LinkJson
             {
                 if (head.Take(name, ref from)) continue;
                 if (name.SequenceEqual("as"u8)) known = from.Int();
-                else if (name.SequenceEqual("fields"u8))
+                else if (name.SequenceEqual("said"u8))
                 {
-                    from.BeginObject();
-                    while (from.Field(out var field)) values.Add((parts.FieldOf(field), from.Value()));
+                    from.BeginArray();
+                    while (from.Element()) ReadSaid(ref from, parts, golden, values);
                 }
                 else if (name.SequenceEqual("reported"u8))
                 {
@@ -452,7 +485,31 @@ static class LinkJson
         }
     }
 
-    static void ReadWrites(ref DocumentReader from, Parts parts)
+    static void ReadSaid(ref DocumentReader from, Parts parts, List<GoldenJson.Group> golden, List<(int Field, FieldValue Value)> values)
+    {
+        if (from.IsText)
+        {
+            var same = from.Name();
+            values.Add((parts.FieldOf(same), GoldenOf(ref from, golden, same)));
+            return;
+        }
+        from.BeginObject();
+        while (from.Field(out var field)) values.Add((parts.FieldOf(field), from.Value()));
+    }
+
+    static FieldValue GoldenOf(ref DocumentReader from, List<GoldenJson.Group> golden, string field)
+    {
+        foreach (var group in golden)
+        {
+            foreach (var (name, value) in group.Fields)
+            {
+                if (ReferenceEquals(name, field) || name == field) return value;
+            }
+        }
+        throw from.Malformed("it refers to a golden value that does not stand before it");
+    }
+
+    static void ReadWrites(ref DocumentReader from, Parts parts, List<GoldenJson.Group> golden)
     {
         from.BeginArray();
         var writes = new List<(int Field, FieldWriteParts Write)>();
@@ -469,7 +526,7 @@ static class LinkJson
                 else if (name.SequenceEqual("fields"u8))
                 {
                     from.BeginObject();
-                    while (from.Field(out var field)) writes.Add((parts.FieldOf(field), ReadWrite(ref from)));
+                    while (from.Field(out var field)) writes.Add((parts.FieldOf(field), ReadWrite(ref from, golden, field)));
                 }
                 else from.Skip();
             }
@@ -482,7 +539,8 @@ static class LinkJson
     /// <summary>What was written to one field, before it is known by which write.</summary>
     public readonly record struct FieldWriteParts(FieldValue Value, FieldValue? Held, long Version, FieldValue? Stored, bool Refused);
 
-    public static FieldWriteParts ReadWrite(ref DocumentReader from)
+    /// <param name="golden">Where a value that is not told is to be found.</param>
+    public static FieldWriteParts ReadWrite(ref DocumentReader from, List<GoldenJson.Group> golden, string field)
     {
         FieldValue? value = null, held = null, stored = null;
         long? version = null;
@@ -497,7 +555,7 @@ static class LinkJson
             else if (name.SequenceEqual("refused"u8)) refused = from.Flag();
             else from.Skip();
         }
-        return new(from.Owed(value, "value"), held, from.Owed(version, "golden version"), stored, refused);
+        return new(value ?? GoldenOf(ref from, golden, field), held, from.Owed(version, "golden version"), stored, refused);
     }
 
     static void ReadPast(ref DocumentReader from, Parts parts)
