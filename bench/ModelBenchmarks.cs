@@ -8,7 +8,6 @@ namespace OrleansCrm.Bench;
 
 /// <summary>What one customer costs: deciding, folding, writing down and reading back.</summary>
 [MemoryDiagnoser]
-[ShortRunJob]
 public class ModelBenchmarks
 {
     readonly ArrayBufferWriter<byte> _buffer = new(16_384);
