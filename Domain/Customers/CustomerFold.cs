@@ -87,8 +87,7 @@ public static class CustomerFold
                 Trouble = change.Field.Length == 0 ? null : l.Trouble,
             });
         }
-        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry));
-        return customer with
+        customer = customer with
         {
             Links = links,
             Golden = golden,
@@ -98,6 +97,16 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
+        return ApplyIntents(customer, entry);
+    }
+
+    /// <summary>The last part of the second half: what is about to be written.</summary>
+    internal static Customer ApplyIntents(Customer customer, JournalEntry entry)
+    {
+        if (entry.Intents.IsEmpty) return customer;
+        var links = customer.Links;
+        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry));
+        return customer with { Links = links };
     }
 
     /// <summary>Links founded by a customer are named after it.</summary>
