@@ -59,6 +59,7 @@ public sealed class RecordTypeDefinition
 {
     readonly FrozenDictionary<string, FieldDefinition> _fields;
     readonly FrozenDictionary<string, GroupDefinition> _groups;
+    readonly FrozenDictionary<string, ImmutableArray<string>> _readBy;
 
     public RecordTypeDefinition(string name, ImmutableArray<FieldDefinition> fields, ImmutableArray<GroupDefinition> groups = default)
     {
@@ -68,6 +69,10 @@ public sealed class RecordTypeDefinition
         _fields = fields.ToFrozenDictionary(f => f.Name, StringComparer.Ordinal);
         _groups = Groups.ToFrozenDictionary(g => g.Name, StringComparer.Ordinal);
         ResolutionOrder = OrderByConditions(fields, Groups);
+        _readBy = ResolutionOrder
+            .Select(u => KeyValuePair.Create(u, (_groups.GetValueOrDefault(u)?.Policy ?? _fields[u].Policy).FieldsRead().Distinct(StringComparer.Ordinal).ToImmutableArray()))
+            .Where(p => !p.Value.IsEmpty)
+            .ToFrozenDictionary(StringComparer.Ordinal);
     }
 
     public string Name { get; }
@@ -91,6 +96,9 @@ public sealed class RecordTypeDefinition
     public FieldDefinition? Field(string name) => _fields.GetValueOrDefault(name);
 
     public GroupDefinition? Group(string name) => _groups.GetValueOrDefault(name);
+
+    /// <summary>The fields that the conditions of a unit of <see cref="ResolutionOrder"/> read; empty: none.</summary>
+    internal ImmutableArray<string> ReadBy(string unit) => _readBy.Count > 0 && _readBy.TryGetValue(unit, out var fields) ? fields : [];
 
     // Fields in groups resolve with the group; conditions order the rest. The reader refuses cycles, so every pass places at least one.
     static ImmutableArray<string> OrderByConditions(ImmutableArray<FieldDefinition> fields, ImmutableArray<GroupDefinition> groups)
