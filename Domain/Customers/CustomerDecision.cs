@@ -595,11 +595,14 @@ public sealed class CustomerDecision
             Troubles = [.. _troubles],
             Status = settled.Status,
         };
-        var keys = KeyHolding.Of(CustomerFold.Apply(_before, entry, _hub), _type, _held, _claimKeys);
+        // The evidence is folded in once: what follows from it is added to that, part by part, in the order in which the fold applies it.
+        // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
+        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
+        var planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+        var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
-        entry = entry with { Keys = keys.Change };
-        var planned = CustomerFold.Apply(_before, entry, _hub);
-        entry = entry with { Intents = Announce(planned, entry.Revision) };
+        if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
+        entry = entry with { Keys = keys.Change, Intents = Announce(planned, entry.Revision) };
 
         var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
             && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
@@ -609,7 +612,7 @@ public sealed class CustomerDecision
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = entry.Intents.IsEmpty ? planned : CustomerFold.Apply(_before, entry, _hub);
+        var next = CustomerFold.ApplyIntents(planned, entry, _hub);
         entry = entry with { Due = DueOf(next, _hub, _now) };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
