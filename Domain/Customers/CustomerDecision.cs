@@ -477,7 +477,12 @@ public sealed class CustomerDecision
             Ended(ticket, link, more => new EndAnswer.Settled(more));
             return;
         }
-        if (intent is null || GiveUp(ticket, link, intent)) return;
+        if (intent is null)
+        {
+            Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        if (GiveUp(ticket, link, intent)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
 
@@ -498,14 +503,16 @@ public sealed class CustomerDecision
         if (intent is not null)
         {
             var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
-            var any = false;
+            var (any, unmoved) = (false, false);
             foreach (var (name, evidence) in link.Fields)
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
                 any = true;
+                unmoved |= value == write.Before && value != write.Value && value != write.Rendering;
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
-            if (shows || (!any && intent.Kind == WriteKind.Update))
+            // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
+            if ((shows && (!unmoved || _now >= Settled(link, intent))) || (!any && intent.Kind == WriteKind.Update))
             {
                 Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
