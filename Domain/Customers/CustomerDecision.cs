@@ -620,7 +620,9 @@ public sealed class CustomerDecision
             return new(null, _before, [.. _answers], [], [], [], []);
         }
         var next = CustomerFold.ApplyIntents(planned, entry, _hub);
-        entry = entry with { Due = DueOf(next, _hub, _now) };
+        // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
+        var announced = _hub.Planted == PlantedFault.ForgetAnnounced ? [] : entry.Intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId));
+        entry = entry with { Due = [.. DueOf(next, _hub, _now), .. announced] };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
     }
