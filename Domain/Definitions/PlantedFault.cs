@@ -103,6 +103,9 @@ internal enum PlantedFault
     /// <summary>A write that a read does not show yet is given up before its time.</summary>
     GiveUpAtOnce,
 
+    /// <summary>Nobody looks after an announced write whose delivery is gone.</summary>
+    ForgetAnnounced,
+
     /// <summary>Fights go on for ever.</summary>
     NeverContested,
 
