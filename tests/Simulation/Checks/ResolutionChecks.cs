@@ -24,7 +24,7 @@ sealed partial class World
                 if (!(entry.Links.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Status is null)) continue;
                 foreach (var golden in entry.Golden)
                 {
-                    if (!OnlyEchoes(entry, golden.Field)) continue;
+                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
                     Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
@@ -42,6 +42,9 @@ sealed partial class World
 
             // A clock further off than declared, or none at all, leaves only version and mark to know an echo by.
             if (!system!.Plan.ClockIsAsDeclared(_plan.Troubles.SiloSkewMax)) return false;
+
+            // Without time, version and mark a late report of ours, after somebody else's value, looks like that person's change of mind.
+            if (system.Plan is { Times: TimePrecision.None, HasVersions: false, HasMarks: false }) return false;
             var type = _plan.Types[record!.Object.Type];
             foreach (var saved in save.Fields)
             {
@@ -56,6 +59,25 @@ sealed partial class World
             }
         }
         return echoes > 0;
+    }
+
+    /// <summary>A group goes as one: news of another of its parts may move this one along.</summary>
+    bool SiblingHasNews(string recordType, JournalEntry entry, string field)
+    {
+        var type = Newest.RecordType(recordType)!;
+        if (type.Field(field)?.Group is not { } group) return false;
+        foreach (var sibling in type.Group(group)!.Fields)
+        {
+            if (string.Equals(sibling, field, StringComparison.Ordinal)) continue;
+            foreach (var edit in entry.Edits)
+            {
+                foreach (var said in edit.Fields)
+                {
+                    if (string.Equals(said.Field, sibling, StringComparison.Ordinal) && !OnlyEchoes(entry, sibling)) return true;
+                }
+            }
+        }
+        return false;
     }
 
     static bool Touches(Save save, int field)
