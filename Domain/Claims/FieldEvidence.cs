@@ -287,9 +287,9 @@ public sealed class FieldEvidence
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
         if (write.Refused || !Matches(write, value, rules, aspect)) return false;
-        if (statement.By.Actor.Kind == ActorKind.Hub) return true;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
+        if (statement.By.Actor.Kind == ActorKind.Hub) return true;
 
         // A foreign value reported in between: who then reports ours has set it again.
         for (var i = 0; i < index; i++)

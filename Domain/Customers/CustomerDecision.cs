@@ -482,6 +482,12 @@ public sealed class CustomerDecision
             Ended(ticket, link, more => new EndAnswer.Settled(more));
             return;
         }
+        if (_hub.System(link.System)?.Mapping(_type.Name, link.Object) is { CreationKey: CreationKey.None } && _hub.Planted != PlantedFault.CreateAgainBlindly)
+        {
+            // There is no key to look for: that nothing was found tells nothing.
+            Ended(ticket, link, _ => new EndAnswer.Parked([], Planner.CreateUnconfirmed, Planner.CreateUnconfirmedAdvice, false));
+            return;
+        }
         if (GiveUp(ticket, link, intent)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
