@@ -73,7 +73,7 @@ sealed partial class World
                     Plan(_clock.Now + _wires.Ticks(0, Clock.Millisecond), Kind.DeliveryReachesSystem, silo.Index, silo.Life, cargo: new Reaching(slot, _deliveryEffects[i]));
                     break;
                 case DeliveryEffect.WakeAt wake:
-                    Plan(Math.Max(_clock.Now + 1, wake.Time.UtcTicks - silo.Skew), Kind.DeliveryWakes, silo.Index, silo.Life, ++slot.Alarm, slot);
+                    Plan(_clock.Now + Math.Max(1, (wake.Time - ClockOf(silo)).Ticks), Kind.DeliveryWakes, silo.Index, silo.Life, ++slot.Alarm, slot);
                     break;
                 case DeliveryEffect.Stop stop:
                     _story?.Add($"delivery to {_systems[slot.System].Plan.Name} on silo {silo.Index} stops: {stop.Reason}");
