@@ -40,6 +40,9 @@ sealed partial class World
         {
             if (SaveOf(edit.By.EditId, out var record, out var system) is not { By: Saver.Hub } save) return false;
 
+            // A report that overtakes the receipt of its create meets a record that nobody knows to be ours.
+            if (!string.Equals(save.Write!.LinkId, edit.LinkId, StringComparison.Ordinal)) return false;
+
             // A clock further off than declared, or none at all, leaves only version and mark to know an echo by.
             if (!system!.Plan.ClockIsAsDeclared) return false;
 
@@ -108,7 +111,8 @@ sealed partial class World
     /// <summary>Whether what was stored is what we wrote, or this system's rendering of it where anything ties the two.</summary>
     static bool IsOurs(Save save, FieldSave saved, string field, FakeRecord record, SystemPlan plan)
     {
-        var isTied = plan.HasMarks || plan.ReceiptTellsStored || (plan.HasVersions && plan.ReceiptTellsVersion);
+        // A tie by mark or version may come later than somebody's report of the same record: then it explains that one away.
+        var isTied = plan.ReceiptTellsStored;
         foreach (var write in save.Write!.Fields)
         {
             if (!string.Equals(write.Field, field, StringComparison.Ordinal)) continue;
