@@ -16,7 +16,7 @@ sealed partial class DeliveryWorld
         while (_runs.Count > 1) _runs.RemoveAt(0);
         _pending.RemoveAll(p => !_runs.Contains(p.Run));
         Tell(_run, new DeliveryMessage.Resume());
-        var live = _hub.Systems[0].Mode == Domain.SystemMode.Live;
+        var live = _hub.Systems[0].Mode == Domain.Definitions.SystemMode.Live;
         for (var round = 0; round < 60; round++)
         {
             for (var steps = 0; _pending.Count > 0; steps++)
