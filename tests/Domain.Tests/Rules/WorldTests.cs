@@ -2,7 +2,6 @@ using CsCheck;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Resolution;
 using Xunit;
 
