@@ -73,7 +73,9 @@ sealed partial class World
                     Plan(_clock.Now + _wires.Ticks(0, Clock.Millisecond), Kind.DeliveryReachesSystem, silo.Index, silo.Life, cargo: new Reaching(slot, _deliveryEffects[i]));
                     break;
                 case DeliveryEffect.WakeAt wake:
-                    Plan(Math.Max(_clock.Now + 1, wake.Time.UtcTicks - silo.Skew), Kind.DeliveryWakes, silo.Index, silo.Life, ++slot.Alarm, slot);
+                    slot.Alarm++;
+                    slot.AlarmAt = wake.Time;
+                    SetAlarm(silo, slot);
                     break;
                 case DeliveryEffect.Stop stop:
                     _story?.Add($"delivery to {_systems[slot.System].Plan.Name} on silo {silo.Index} stops: {stop.Reason}");
@@ -99,8 +101,15 @@ sealed partial class World
 
     void DeliveryWakes(Silo silo, DeliverySlot slot, long alarm)
     {
-        if (!slot.Gone && slot.Alarm == alarm) StepDelivery(silo, slot, new DeliveryMessage.Tick());
+        if (slot.Gone || slot.Alarm != alarm) return;
+
+        // A process may have learned meanwhile that its clock was ahead; an alarm never comes early by the hub's time.
+        if (ClockOf(silo) < slot.AlarmAt) SetAlarm(silo, slot);
+        else StepDelivery(silo, slot, new DeliveryMessage.Tick());
     }
+
+    void SetAlarm(Silo silo, DeliverySlot slot) =>
+        Plan(_clock.Now + Math.Max(1, (slot.AlarmAt - ClockOf(silo)).Ticks), Kind.DeliveryWakes, silo.Index, silo.Life, slot.Alarm, slot);
 
     // ---- the store ----------------------------------------------------------------------------------------------
 

@@ -37,13 +37,23 @@ sealed partial class World
 
     int OwnerOfCustomer(string customerId, bool[] believes) => OwnerOf(Partitions.Of(customerId, _plan.PartitionCount), believes);
 
-    DateTimeOffset ClockOf(Silo silo) => Clock.At(_clock.Now + silo.Skew);
+    /// <summary>The hub's time as a silo knows it: its own clock, put right by the store's.</summary>
+    DateTimeOffset ClockOf(Silo silo) => silo.Time.At(Clock.At(_clock.Now + silo.Skew));
+
+    /// <summary>One exchange with the store tells a silo how far its clock is off, but for the way there and back.</summary>
+    void LearnTime(Silo silo)
+    {
+        var there = _faults.Ticks(Clock.Millisecond / 5, 4 * Clock.Millisecond);
+        var back = _faults.Ticks(Clock.Millisecond / 5, 4 * Clock.Millisecond);
+        silo.Time.Learn(Clock.At(_clock.Now - there - back + silo.Skew), Clock.At(_clock.Now - back), Clock.At(_clock.Now + silo.Skew));
+    }
 
     void StartSilos()
     {
         foreach (var silo in _silos)
         {
             silo.Start(Newest, _systems.Length);
+            LearnTime(silo);
             TellOwned(silo);
         }
     }
@@ -78,6 +88,7 @@ sealed partial class World
         var silo = _silos[index];
         _story?.Add($"silo {index} starts");
         silo.Start(Newest, _systems.Length);
+        LearnTime(silo);
         foreach (var other in _silos)
         {
             if (other == silo) continue;

@@ -66,6 +66,7 @@ sealed partial class World
         foreach (var silo in _silos)
         {
             if (!silo.Alive || silo.FrozenUntil > _clock.Now) continue;
+            LearnTime(silo);
             foreach (var slot in silo.Deliveries)
             {
                 if (slot is null) continue;

@@ -78,6 +78,10 @@ sealed partial class World
     static bool RefusesInSilence(FakeSystem system, FakeRecord record, int field, FieldValue golden)
     {
         if (system.Plan.ReceiptTellsStored) return false;
+        foreach (var other in record.Object.Habits)
+        {
+            if (other.TriggerSets == field && other.TriggerValue != golden) return true;
+        }
         var habit = record.Object.Habits[field];
         return habit.ForwardOnly || (habit.Refuses is { } refused && refused == golden);
     }

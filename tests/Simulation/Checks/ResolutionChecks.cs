@@ -41,7 +41,7 @@ sealed partial class World
             if (SaveOf(edit.By.EditId, out var record, out var system) is not { By: Saver.Hub } save) return false;
 
             // A clock further off than declared, or none at all, leaves only version and mark to know an echo by.
-            if (!system!.Plan.ClockIsAsDeclared(_plan.Troubles.SiloSkewMax)) return false;
+            if (!system!.Plan.ClockIsAsDeclared) return false;
 
             // Without time, version and mark a late report of ours, after somebody else's value, looks like that person's change of mind.
             if (system.Plan is { Times: TimePrecision.None, HasVersions: false, HasMarks: false }) return false;
@@ -65,6 +65,16 @@ sealed partial class World
     bool SiblingHasNews(string recordType, JournalEntry entry, string field)
     {
         var type = Newest.RecordType(recordType)!;
+
+        // An owner's condition on another field decides anew when that one changes.
+        var policy = PolicyOf(type, field);
+        foreach (var read in policy.FieldsRead())
+        {
+            foreach (var change in entry.Golden)
+            {
+                if (string.Equals(change.Field, read, StringComparison.Ordinal)) return true;
+            }
+        }
         if (type.Field(field)?.Group is not { } group) return false;
         foreach (var sibling in type.Group(group)!.Fields)
         {
@@ -78,6 +88,12 @@ sealed partial class World
             }
         }
         return false;
+    }
+
+    static FieldPolicy PolicyOf(RecordTypeDefinition type, string name)
+    {
+        var field = type.Field(name)!;
+        return field.Group is { } group ? type.Group(group)!.Policy : field.Policy;
     }
 
     static bool Touches(Save save, int field)
@@ -131,7 +147,7 @@ sealed partial class World
             var type = Newest.RecordType(customer.RecordType)!;
             foreach (var field in type.Fields)
             {
-                var policy = field.Group is { } group ? type.Group(group)!.Policy : field.Policy;
+                var policy = PolicyOf(type, field.Name);
                 if (policy.Strategy != Strategy.Owners || policy.Tiers.IsEmpty) continue;
                 if (customer.Golden.Get(field.Name) is not { Hold: null } golden || customer.Link(golden.LinkId) is not { } link) continue;
                 if (MaySet(policy, link.System, customer)) continue;

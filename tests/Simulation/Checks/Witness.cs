@@ -3,7 +3,6 @@ using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Simulation.FakeSystems;
 using OrleansCrm.Simulation.Hub;
-using OrleansCrm.Simulation.Time;
 
 namespace OrleansCrm.Simulation;
 
@@ -17,9 +16,6 @@ sealed partial class World
     readonly List<(int System, long StartedAt, Guarded Kinds)> _done = [];
     readonly Dictionary<(int System, Guarded Kind), (long From, int Granted)> _releases = [];
 
-    /// <summary>Clocks of silos that differ by more than a call may wait make "start" a matter of opinion; then only the ends are judged.</summary>
-    bool ClocksAgree => _plan.Troubles.SiloSkewMax <= Clock.Second;
-
     void WriteStarts(FakeSystem system, RecordWrite write, Silo silo)
     {
         if (_story is not null) Tell($"{system.Plan.Name}: call starts from silo {silo.Index}: {write.Kind} {write.ExternalId} for {write.CustomerId} {write.LinkId} intent {write.IntentId} [{string.Join(", ", write.Fields.Select(f => $"{f.Field}={f.Value} v{f.Version}"))}]");
@@ -32,12 +28,9 @@ sealed partial class World
         }
         foreach (var field in write.Fields)
         {
-            if (ClocksAgree)
-            {
-                ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(_startedVersions, (write.CustomerId, write.LinkId, field.Field), out _);
-                if (field.Version < last) Violate(5, $"{field.Field} of {write.CustomerId} {write.LinkId} in {system.Plan.Name}: version {field.Version} starts after version {last}");
-                else last = field.Version;
-            }
+            ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(_startedVersions, (write.CustomerId, write.LinkId, field.Field), out _);
+            if (field.Version < last) Violate(5, $"{field.Field} of {write.CustomerId} {write.LinkId} in {system.Plan.Name}: version {field.Version} starts after version {last}");
+            else last = field.Version;
             if (field.Version < 1 || field.Version > entries.Count || !Decides(entries[(int)field.Version - 1], field))
             {
                 Violate(12, $"{field.Field} of {write.CustomerId} {write.LinkId} in {system.Plan.Name} is written as {field.Value}, which entry {field.Version} did not make golden");
@@ -71,7 +64,6 @@ sealed partial class World
         var kinds = KindsOf(system, write);
         var startedAt = _startedAt[(write.CustomerId, write.IntentId)];
         _done.Add((index, startedAt, kinds));
-        if (!ClocksAgree) return;
 
         var guard = system.Plan.Definition.Guard;
         foreach (var kind in GuardedKinds)

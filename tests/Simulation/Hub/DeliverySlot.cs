@@ -18,6 +18,9 @@ sealed class DeliverySlot(int system, DeliveryMachine machine)
     /// <summary>Number of the alarm that counts: a later one replaces those before.</summary>
     public long Alarm { get; set; }
 
+    /// <summary>When that alarm is due, by the hub's time.</summary>
+    public DateTimeOffset AlarmAt { get; set; }
+
     /// <summary>Whether it has begun; until then a bell rings for nobody.</summary>
     public bool Takes(DeliveryMessage message)
     {

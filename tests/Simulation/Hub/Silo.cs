@@ -18,8 +18,11 @@ sealed class Silo(int index, int siloCount, HubDefinition hub, int partitionCoun
     /// <summary>Nothing moves in it before this time: a long collection, a suspended machine.</summary>
     public long FrozenUntil { get; set; }
 
-    /// <summary>Its clock is ahead of true time by this many ticks.</summary>
+    /// <summary>Its own clock is ahead of true time by this many ticks.</summary>
     public long Skew { get; init; }
+
+    /// <summary>The hub's time as this process knows it.</summary>
+    public StoreClock Time { get; private set; } = new();
 
     public HubDefinition Hub { get; set; } = hub;
 
@@ -46,6 +49,7 @@ sealed class Silo(int index, int siloCount, HubDefinition hub, int partitionCoun
     public void Start(HubDefinition newest, int systemCount)
     {
         Hub = newest;
+        Time = new();
         Activations = new(StringComparer.Ordinal);
         Committer = NewCommitter(partitionCount);
         Submitted = [];

@@ -67,7 +67,7 @@ static class PlanMaker
             DoubledMessagePercent = chance.OneIn(3) ? chance.Between(1, 15) : 0,
             LostSignalPercent = chance.OneIn(2) ? chance.Between(10, 100) : 0,
             MessageDelayMax = chance.OneIn(2) ? chance.Ticks(Clock.Millisecond, 2 * Clock.Second) : chance.Ticks(Clock.Millisecond, Clock.Minute),
-            SiloSkewMax = chance.OneIn(5) ? chance.Ticks(0, 10 * Clock.Second) : chance.Ticks(0, Clock.Second / 4),
+            SiloSkewMax = chance.OneIn(5) ? chance.Ticks(0, 5 * Clock.Minute) : chance.Ticks(0, Clock.Second / 4),
             DefinitionChangeAfter = chance.OneIn(5) ? chance.Ticks(Clock.Minute, 20 * Clock.Minute) : null,
             Deletes = chance.OneIn(3) ? chance.Between(1, 2) : 0,
             Merges = chance.OneIn(4) ? 1 : 0,

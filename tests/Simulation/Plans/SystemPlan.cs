@@ -102,9 +102,9 @@ sealed class SystemPlan
     /// <summary>Its clock is ahead of true time by this many ticks.</summary>
     public long Skew { get; init; }
 
-    /// <summary>Whether its clock, its rounding and a hub's clock that is off by so much stay within what the definition declares.</summary>
-    public bool ClockIsAsDeclared(long hubSkewMax) =>
-        Math.Abs(Skew) + (Times == TimePrecision.Second ? TimeSpan.TicksPerSecond : 0) + hubSkewMax <= Definition.ClockTolerance.Ticks;
+    /// <summary>Whether its clock and its rounding stay within what the definition declares, and the declaration is not so wide that the order of a write and an edit is anybody's guess.</summary>
+    public bool ClockIsAsDeclared =>
+        Math.Abs(Skew) + (Times == TimePrecision.Second ? TimeSpan.TicksPerSecond : 0) + TimeSpan.TicksPerSecond / 4 <= Math.Min(Definition.ClockTolerance.Ticks, 2 * TimeSpan.TicksPerSecond);
 
     public long ReportDelayMax { get; init; }
 
