@@ -288,8 +288,8 @@ public sealed class FieldEvidence
         var value = aspect is null ? statement.Value : aspect(statement.Value);
         if (write.Refused || !Matches(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
+        if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         if (IsBefore(statement.By, write.Intent, rules)) return false;
-        if (statement.By.Actor.Kind == ActorKind.Hub) return true;
 
         // A foreign value reported in between: who then reports ours has set it again.
         for (var i = 0; i < index; i++)
@@ -345,6 +345,10 @@ public sealed class FieldEvidence
         if (IsBefore(statement.By, write.Intent, rules)) return new(write.Rendering ?? write.Value, true);
         return new(statement.Value, IsAfter(statement.By, write.Intent, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
     }
+
+    /// <summary>Whether the edit preceded the write, whatever clocks say.</summary>
+    static bool IsOlder(EditEvidence edit, Intent write) =>
+        edit.Version is { } version && write.SavedVersion is { } saved ? version < saved : edit.ReceivedAt < write.Start;
 
     /// <summary>Whether the edit surely preceded the write's effect.</summary>
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)

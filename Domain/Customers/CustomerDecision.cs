@@ -168,8 +168,8 @@ public sealed class CustomerDecision
         var gone = edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted;
         var news = gone
             ? link.LastGone is not { } known || EditEvidence.Compare(known.By, by) < 0
-            : !kept.IsEmpty || (link.LastGone is not null && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
-        if (news || link.LastAlive is null)
+            : !kept.IsEmpty || ((link.LastGone is not null || edit.Kind == EditKind.Restored) && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
+        if (news || link is { LastAlive: null, Recent.IsEmpty: true })
         {
             _edits.Add(new(link.Id, edit.Kind, by, kept, new(idHash, contentHash, edit.Time is null ? by.Time : null), edit.Into));
             foreach (var field in kept) _touched.Add(field.Field);
@@ -251,7 +251,7 @@ public sealed class CustomerDecision
         if (_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)) is not null) return null;
 
         var waiting = _customer?.Links.FirstOrDefault(l => l.ExternalId is null && l.System == system && l.Object == @object && !_links.ContainsKey(l.Id)
-            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || edit.Actor.Kind == ActorKind.Hub))));
+            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || LooksCreatedByUs(l, edit)))));
         _taken.Add(edit.Source);
         if (waiting is not null)
         {
@@ -261,6 +261,17 @@ public sealed class CustomerDecision
         var link = new LinkChange(NextLinkId(), system, @object, externalId, LinkState.Linked, 0, null, IsNew: true);
         _links[link.LinkId] = link;
         return Blank(link);
+    }
+
+    // Our mark alone is on whatever automation made in our transaction; with a value that we are just writing it is our record.
+    static bool LooksCreatedByUs(Link link, Edit edit)
+    {
+        if (edit.Actor.Kind != ActorKind.Hub || edit.CreationKey is not null || link.Intent is not { } intent) return false;
+        foreach (var field in edit.Fields)
+        {
+            if (link.Fields.Get(field.Field) is { } evidence && WriteOf(evidence, intent)?.Value == field.Value) return true;
+        }
+        return false;
     }
 
     // The record lives on in another: that one is this customer's as well, unless somebody else holds it.

@@ -146,7 +146,8 @@ public static class CustomerFold
         {
             return link.LastGone is { } gone && EditEvidence.Compare(gone.By, by) >= 0 ? link : link with { LastGone = new(edit.Kind, by, edit.Into) };
         }
-        if (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0) link = link with { LastAlive = by };
+        // What carries our mark is told by the receipt too; a report of it that was not worth an entry must make no difference.
+        if (by.Actor.Kind != ActorKind.Hub && (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0)) link = link with { LastAlive = by };
         if (edit.Fields.IsEmpty) return link;
 
         var fields = link.Fields.ToBuilder();

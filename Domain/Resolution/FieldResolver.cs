@@ -165,22 +165,20 @@ public sealed class FieldResolver
             if (latest is not { } best || Later(winner, best)) latest = winner;
             if (!winner.Value.IsCleared) members.Add(winner.Value);
         }
-        if (latest is not { } by) return AnyClaim(field) ?? Held(field.Name, hold);
+        if (latest is not { } by) return AnyClaim(field, policy, hold) ?? Held(field.Name, hold);
         return new(FieldValue.Set(members), by.LinkId, by.Stamp, "set");
     }
 
     // Somebody holds the empty set and nobody a member: empty, not undetermined.
-    Winner? AnyClaim(FieldDefinition field)
+    Winner? AnyClaim(FieldDefinition field, FieldPolicy policy, Stamp? hold)
     {
+        _candidates.Clear();
         foreach (var link in _customer.Links)
         {
-            if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim
-                && !(claim.Value.IsCleared && claim.Stamp.IsInitial) && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
-            {
-                return new(FieldValue.Set([]), link.Id, Stamp.Initial, "set");
-            }
+            if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim) Offer(link, claim, policy, hold, clearedMayWin: true);
         }
-        return null;
+        var chosen = Ranking.Choose(policy, policy.Tiers.IsEmpty ? Strategy.Latest : Strategy.Owners, _candidates);
+        return chosen < 0 ? null : Of(_candidates[chosen], "set") with { Value = FieldValue.Set([]) };
     }
 
     static void AddKeys(SortedSet<FieldValue> keys, FieldDefinition field, FieldValue set)

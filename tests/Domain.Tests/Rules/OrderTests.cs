@@ -45,12 +45,13 @@ public sealed class OrderTests
         var entries = new List<JournalEntry>();
         var intents = new Dictionary<int, long>();
         var batch = new List<Asked>();
+        var heard = new Dictionary<SourceRecord, DateTimeOffset>();
         foreach (var index in order)
         {
             var fact = facts[index];
             if (fact is Fact.Said said)
             {
-                batch.Add(new(index, new CustomerCall.Offer(said.Edit, said.Edit.Time!.Value, Adopt: true)));
+                batch.Add(new(index, Offer(said)));
                 if (tape.Chance(6)) batch.Add(batch[^1]);
                 if (tape.Chance(2)) continue;
             }
@@ -59,6 +60,7 @@ public sealed class OrderTests
             switch (fact)
             {
                 case Fact.Began began:
+                    heard[began.Record] = began.Start.AddSeconds(1);
                     intents[index] = (customer?.Revision ?? 0) + 1;
                     Add(Announce(customer!, began, hub));
                     break;
@@ -73,7 +75,7 @@ public sealed class OrderTests
         // Whatever was said may be said again.
         foreach (var fact in facts)
         {
-            if (fact is Fact.Said said && tape.Chance(4)) Decide([new(0, new CustomerCall.Offer(said.Edit, said.Edit.Time!.Value, Adopt: true))]);
+            if (fact is Fact.Said said && tape.Chance(4)) Decide([new(0, Offer(said))]);
         }
         return customer;
 
@@ -84,6 +86,9 @@ public sealed class OrderTests
             if (decision.Entry is not null) entries.Add(decision.Entry);
             customer = decision.Next;
         }
+
+        // The hub's clock runs on from one write to the next.
+        CustomerCall.Offer Offer(Fact.Said said) => new(said.Edit, heard.GetValueOrDefault(said.Edit.Source, RuleHub.Noon.AddHours(-1)), Adopt: true);
 
         void Add(JournalEntry entry)
         {
@@ -136,6 +141,8 @@ static class Facts
 
     public static List<Fact> Draw(Tape tape, HubDefinition hub)
     {
+        // What a system stores that is no rendering of ours would be one more edit, under a name that the hub makes up.
+        var rendersCase = hub.RecordType(RuleHub.Type)!.Field("a")!.Equivalence == Equivalence.Case;
         var facts = new List<Fact>();
         var last = new Dictionary<SourceRecord, DateTimeOffset>();
         var said = new Dictionary<SourceRecord, int>();
@@ -145,7 +152,7 @@ static class Facts
         {
             var record = tape.Pick(Records);
             var known = said.GetValueOrDefault(record);
-            if (known > 0 && tape.Chance(4) && Write(tape, record, facts, last) is { } began)
+            if (known > 0 && tape.Chance(4) && Write(tape, record, facts, last, rendersCase) is { } began)
             {
                 written.AddRange(began.Fields);
                 continue;
@@ -191,7 +198,7 @@ static class Facts
         written.Field == "a" && written.Value.IsText && tape.Chance(2) ? written with { Value = FieldValue.Text(written.Value.AsText().ToUpperInvariant()) } : written;
 
     // One write at a time to a record.
-    static Fact.Began? Write(Tape tape, SourceRecord record, List<Fact> facts, Dictionary<SourceRecord, DateTimeOffset> last)
+    static Fact.Began? Write(Tape tape, SourceRecord record, List<Fact> facts, Dictionary<SourceRecord, DateTimeOffset> last, bool rendersCase)
     {
         var start = last.GetValueOrDefault(record, RuleHub.Noon).AddSeconds(30 * (1 + tape.Next(12)));
         var end = start.AddSeconds(20 + 20 * tape.Next(4));
@@ -203,7 +210,7 @@ static class Facts
         {
             0 => new WriteOutcome.Transient("unavailable"),
             1 => null,
-            2 => new WriteOutcome.Done(null, [.. began.Fields.Select(f => Rendered(tape, f)).Select(f => new FieldStored(f.Field, f.Value))], null, start.AddSeconds(10)),
+            2 => new WriteOutcome.Done(null, [.. began.Fields.Select(f => rendersCase ? Rendered(tape, f) : f).Select(f => new FieldStored(f.Field, f.Value))], null, start.AddSeconds(10)),
             3 => new WriteOutcome.Done(null, [], Version(start.AddSeconds(10)), start.AddSeconds(10)),
             _ => new WriteOutcome.Done(null, [], null, tape.Chance(2) ? start.AddSeconds(10) : null),
         };
