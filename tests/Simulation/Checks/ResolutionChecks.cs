@@ -1,3 +1,4 @@
+using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Resolution;
@@ -24,7 +25,7 @@ sealed partial class World
                 if (!(entry.Links.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Status is null)) continue;
                 foreach (var golden in entry.Golden)
                 {
-                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field)) continue;
+                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
                     Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
@@ -89,6 +90,18 @@ sealed partial class World
                     if (string.Equals(said.Field, sibling, StringComparison.Ordinal) && !OnlyEchoes(entry, sibling)) return true;
                 }
             }
+        }
+        return false;
+    }
+
+    /// <summary>Beyond its bounds evidence is folded together, and a stamp may become earlier with any report.</summary>
+    bool MeetsBounds(string customerId, long revision, string field)
+    {
+        Customer? customer = null;
+        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i], Newest);
+        foreach (var link in customer!.Links)
+        {
+            if (link.Fields.Get(field) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
         }
         return false;
     }

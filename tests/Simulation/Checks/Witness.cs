@@ -87,7 +87,7 @@ sealed partial class World
         if (system.Find(write.ExternalId!) is not { Saves: [.., { } last] } || last.Write != write) return Guarded.Change;
         foreach (var field in last.Fields)
         {
-            if (field is { By: Saver.Hub, Before.IsBlank: false, After.IsBlank: true }) return Guarded.Change | Guarded.Clear;
+            if (field is { By: Saver.Hub, Before.IsBlank: false, After.IsCleared: true }) return Guarded.Change | Guarded.Clear;
         }
         return Guarded.Change;
     }
