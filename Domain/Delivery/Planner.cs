@@ -104,7 +104,6 @@ public static class Planner
     {
         if (mapping.Update == UpdatePolicy.Never) return LinkPlan.Nothing.Instance;
         ImmutableArray<FieldWrite>.Builder? fields = null;
-        var needs = Operations.None;
         string? waits = null;
         foreach (var mapped in mapping.Outgoing)
         {
@@ -116,11 +115,11 @@ public static class Planner
             }
             fields ??= ImmutableArray.CreateBuilder<FieldWrite>();
             fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, rendered));
-            needs |= golden.Value.IsCleared ? Operations.Clear : Operations.Change;
         }
         if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
         CompleteGroups(customer, link, mapping, rules, hub, fields);
-        return new LinkPlan.Write(WriteKind.Update, fields.DrainToImmutable(), needs);
+        var writes = fields.DrainToImmutable();
+        return new LinkPlan.Write(WriteKind.Update, writes, FieldWrite.Operations(writes));
     }
 
     static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known, out FieldValue? rendered)
@@ -170,7 +169,10 @@ public static class Planner
                 if (mapped.Field.Length == 0 || rules.Field(mapped.Field)?.Field.Group != group || fields.Any(f => f.Field == mapped.Field)) continue;
                 if (customer.Golden.Get(mapped.Field) is not { } golden || link.Troubles.Get(mapped.Field) is { Kind: not TroubleKind.Watched }) continue;
                 if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
-                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
+                var known = link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!) ?? Known.Nothing;
+                // Blank over blank would be harmless, but for what somebody may have entered just now: that is not ours to take away.
+                if (golden.Value.IsBlank && known is { IsCertain: true, Value: null or { IsBlank: true } }) continue;
+                fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
             }
         }
     }
