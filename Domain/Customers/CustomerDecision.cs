@@ -630,6 +630,8 @@ public sealed class CustomerDecision
     void Touch(Receipt receipt)
     {
         if (_customer!.Link(receipt.LinkId) is not { Intent: { } intent } link) return;
+        // A write that was taken shows that the record is there after all.
+        _resolveAll |= receipt.State == IntentState.Done && link.LastGone is not null;
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not null) _touched.Add(name);
