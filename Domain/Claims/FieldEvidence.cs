@@ -299,8 +299,8 @@ public sealed class FieldEvidence
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
         if (write.Refused || !Matches(write, value, rules, aspect)) return false;
-        if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
+        if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.

@@ -488,7 +488,18 @@ public sealed class CustomerDecision
             Ended(ticket, link, more => new EndAnswer.Settled(more));
             return;
         }
-        if (intent is null || GiveUp(ticket, link, intent)) return;
+        if (intent is null)
+        {
+            Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        if (_hub.System(link.System)?.Mapping(_type.Name, link.Object) is { CreationKey: CreationKey.None } && _hub.Planted != PlantedFault.CreateAgainBlindly)
+        {
+            // There is no key to look for: that nothing was found tells nothing.
+            Ended(ticket, link, _ => new EndAnswer.Parked([], Planner.CreateUnconfirmed, Planner.CreateUnconfirmedAdvice, false));
+            return;
+        }
+        if (GiveUp(ticket, link, intent)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
 
@@ -509,14 +520,16 @@ public sealed class CustomerDecision
         if (intent is not null)
         {
             var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
-            var any = false;
+            var (any, unmoved) = (false, false);
             foreach (var (name, evidence) in link.Fields)
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
                 any = true;
+                unmoved |= value == write.Before && value != write.Value && value != write.Rendering;
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
-            if (shows || (!any && intent.Kind == WriteKind.Update))
+            // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
+            if ((shows && (!unmoved || _now >= Settled(link, intent))) || (!any && intent.Kind == WriteKind.Update))
             {
                 Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
@@ -606,11 +619,14 @@ public sealed class CustomerDecision
             Troubles = [.. _troubles],
             Status = settled.Status,
         };
-        var keys = KeyHolding.Of(CustomerFold.Apply(_before, entry, _hub), _type, _held, _claimKeys);
+        // The evidence is folded in once: what follows from it is added to that, part by part, in the order in which the fold applies it.
+        // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
+        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
+        var planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+        var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
-        entry = entry with { Keys = keys.Change };
-        var planned = CustomerFold.Apply(_before, entry, _hub);
-        entry = entry with { Intents = Announce(planned, entry.Revision) };
+        if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
+        entry = entry with { Keys = keys.Change, Intents = Announce(planned, entry.Revision) };
 
         var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
             && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
@@ -620,8 +636,10 @@ public sealed class CustomerDecision
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = entry.Intents.IsEmpty ? planned : CustomerFold.Apply(_before, entry, _hub);
-        entry = entry with { Due = DueOf(next, _hub, _now) };
+        var next = CustomerFold.ApplyIntents(planned, entry, _hub);
+        // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
+        var announced = _hub.Planted == PlantedFault.ForgetAnnounced ? [] : entry.Intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId));
+        entry = entry with { Due = [.. DueOf(next, _hub, _now), .. announced] };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
     }

@@ -88,8 +88,7 @@ public static class CustomerFold
                 Trouble = change.Field.Length == 0 ? null : l.Trouble,
             });
         }
-        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
-        return customer with
+        customer = customer with
         {
             Links = links,
             Golden = golden,
@@ -99,6 +98,16 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
+        return ApplyIntents(customer, entry, hub);
+    }
+
+    /// <summary>The last part of the second half: what is about to be written.</summary>
+    internal static Customer ApplyIntents(Customer customer, JournalEntry entry, HubDefinition hub)
+    {
+        if (entry.Intents.IsEmpty) return customer;
+        var links = customer.Links;
+        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
+        return customer with { Links = links };
     }
 
     internal static Customer Apply(Customer customer, Renaming renaming)

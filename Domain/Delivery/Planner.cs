@@ -31,6 +31,11 @@ public abstract record LinkPlan
 /// <summary>Compares golden values with what a system's record is known to hold. Never with claims: a claim is what was said, not what is there.</summary>
 public static class Planner
 {
+    /// <summary>Code of a create that may have been done, in a system where nothing can be found by our key.</summary>
+    public const string CreateUnconfirmed = "create-unconfirmed";
+
+    internal const string CreateUnconfirmedAdvice = "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.";
+
     /// <summary>What must be done for a link now.</summary>
     public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now)
     {
@@ -66,7 +71,7 @@ public static class Planner
         var cannotFind = intent.Kind == WriteKind.Create && link.ExternalId is null && mapping.CreationKey == CreationKey.None;
         if (mayRead && cannotFind && hub.Planted != PlantedFault.CreateAgainBlindly)
         {
-            return new LinkPlan.Park("create-unconfirmed", "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.");
+            return new LinkPlan.Park(CreateUnconfirmed, CreateUnconfirmedAdvice);
         }
         return new LinkPlan.ReadFirst(intent.State == IntentState.Ambiguous && now < settled ? now : settled);
     }

@@ -315,6 +315,7 @@ public sealed class FieldResolver
             foreach (var name in group.Fields)
             {
                 if (EvidenceOf(link, name, out var rules) is not { } evidence || Part(evidence, rules, first) is not { } claim) continue;
+                if (claim.Value.IsCleared && claim.Stamp.IsInitial) continue;
                 filled |= !claim.Value.IsCleared;
                 // The tuple is as new as its newest part, or in a first touch as old as its oldest.
                 if (lead is null || (first ? claim.Stamp < lead.Stamp : claim.Stamp > lead.Stamp)) lead = claim;
@@ -350,9 +351,11 @@ public sealed class FieldResolver
                 continue;
             }
             Winner? part = null;
-            if (link is not null && EvidenceOf(link, name, out var rules) is { } evidence && Part(evidence, rules, first) is { } claim && StillSays(link, lead, winner!.Value))
+            if (link is not null && EvidenceOf(link, name, out var rules) is { } evidence && StillSays(link, lead, winner!.Value)
+                && (Part(evidence, rules, first)?.Value ?? evidence.KnownOf(rules).Value) is { } value)
             {
-                part = winner.Value with { Value = claim.Value };
+                // What the record did not say itself, it holds because we wrote it there: still the same record's tuple.
+                part = winner.Value with { Value = value };
             }
             results.Add(new(name, part));
         }
@@ -379,6 +382,8 @@ public sealed class FieldResolver
 
     void Offer(Link link, Claim claim, FieldPolicy policy, Stamp? hold, bool clearedMayWin)
     {
+        // Nobody has cleared what was blank when the record was first seen.
+        if (claim.Value.IsCleared && claim.Stamp.IsInitial) return;
         if (claim.Value.IsCleared && !clearedMayWin && _hub.Planted != PlantedFault.ClearingAlwaysWins) return;
         if (hold is { } held && claim.Stamp <= held && _hub.Planted != PlantedFault.ForgetHold) return;
         var tier = _hub.Planted == PlantedFault.OwnershipOnlyOnCollision && _candidates.Count == 0
