@@ -1,4 +1,3 @@
-using CsCheck;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using Xunit;
@@ -9,7 +8,7 @@ namespace OrleansCrm.Domain.Tests.Rules;
 public sealed class GuardTests
 {
     const int Longest = 160;
-    static readonly Guarded[] Kinds = [Guarded.Creates, Guarded.Changes, Guarded.Clears, Guarded.Deletes];
+    static readonly Guarded[] Kinds = [Guarded.Create, Guarded.Change, Guarded.Clear, Guarded.Delete];
 
     [Fact]
     public void Rule_14_no_more_of_a_kind_starts_in_any_window_than_the_guard_and_the_persons_allow() => Cases.Play(Cases.Some, Longest, Play);
