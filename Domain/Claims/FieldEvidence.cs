@@ -359,7 +359,7 @@ public sealed class FieldEvidence
     }
 
     /// <summary>Whether the edit preceded the write, whatever clocks say.</summary>
-    static bool IsOlder(EditEvidence edit, Intent write) =>
+    internal static bool IsOlder(EditEvidence edit, Intent write) =>
         edit.Version is { } version && write.SavedVersion is { } saved ? version < saved : edit.ReceivedAt < write.Start;
 
     /// <summary>Whether the edit surely preceded the write's effect.</summary>

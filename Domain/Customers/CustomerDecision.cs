@@ -233,7 +233,7 @@ public sealed class CustomerDecision
         foreach (var write in evidence.Writes)
         {
             if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
-            if (by.Actor.Kind == ActorKind.Hub && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (by.Actor.Kind == ActorKind.Hub && !FieldEvidence.IsOlder(by, write.Intent) && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
         }
         return false;
