@@ -304,6 +304,10 @@ public sealed class FieldEvidence
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
+        foreach (var claim in Past)
+        {
+            if (!Matches(write, aspect is null ? claim.Value : aspect(claim.Value), rules, aspect) && IsAfter(claim.LastBy, write.Intent, rules)) return false;
+        }
         for (var i = 0; i < index; i++)
         {
             if (echoes[i]) continue;
@@ -340,8 +344,9 @@ public sealed class FieldEvidence
         return false;
     }
 
+    // Our mark on a report of the whole record says that the last save was ours, not that each of its values is.
     static bool IsTied(EditEvidence by, Intent write) =>
-        by.Actor.Kind == ActorKind.Hub || (by.Version is { } version && version == write.SavedVersion);
+        (by.IsChange && by.Actor.Kind == ActorKind.Hub) || (by.Version is { } version && version == write.SavedVersion);
 
     Known FindKnown(FieldRules rules)
     {

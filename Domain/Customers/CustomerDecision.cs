@@ -609,9 +609,9 @@ public sealed class CustomerDecision
             Undone = [.. _undone],
         };
         foreach (var receipt in _receipts) Touch(receipt);
-        CountFights();
         var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
+        CountFights(settled.Golden);
         entry = entry with
         {
             Golden = settled.Golden,
@@ -667,7 +667,8 @@ public sealed class CustomerDecision
     }
 
     /// <summary>Counts in a row how often a system undid our write; too often, and a person must decide.</summary>
-    void CountFights()
+    /// <remarks>A write is undone when the record goes back to what it held before, or to anything that golden overrules: a flow may put a new value each time.</remarks>
+    void CountFights(ImmutableArray<GoldenChange> changes)
     {
         foreach (var edit in _edits)
         {
@@ -681,12 +682,16 @@ public sealed class CustomerDecision
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
                 var statement = new Statement(field.Value, edit.By, field.Reported);
                 if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
-                if (field.Value != write.Before || _hub.Planted == PlantedFault.NeverContested)
+                var golden = changes.FirstOrDefault(c => c.Field == field.Field) is { } change ? change.Golden : _customer.Golden.Get(field.Field);
+                var overruled = golden is not null && golden.Value != field.Value;
+                if ((field.Value != write.Before && !overruled) || _hub.Planted == PlantedFault.NeverContested)
                 {
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));
                     continue;
                 }
-                var rounds = (trouble?.Rounds ?? 0) + 1;
+                // Over a newer golden value it is another quarrel, unless it is the same to and fro.
+                var goesOn = trouble is not null && (field.Value == write.Before || trouble.GoldenVersion == write.GoldenVersion);
+                var rounds = (goesOn ? trouble!.Rounds : 0) + 1;
                 var kind = rounds >= _hub.ContestedAfter ? TroubleKind.Contested : trouble?.Kind ?? TroubleKind.Watched;
                 _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", write.GoldenVersion, rounds, write.Intent.Id)));
             }
