@@ -216,7 +216,7 @@ public sealed class CustomerDecision
         for (var i = fields.Length - 1; i >= 0; i--)
         {
             if (link.Fields.Get(fields[i].Field) is not { } evidence || rules.Field(fields[i].Field) is not { } fieldRules) continue;
-            if (IsSurelyEcho(evidence, fields[i].Value, by, fieldRules) || ReferenceEquals(evidence.With(new Statement(fields[i].Value, by), fieldRules), evidence)) fields = fields.RemoveAt(i);
+            if (IsSurelyEcho(evidence, fields[i].Value, by, fieldRules) || evidence.Holds(new Statement(fields[i].Value, by))) fields = fields.RemoveAt(i);
         }
         return fields;
     }
@@ -271,7 +271,15 @@ public sealed class CustomerDecision
     static Link Blank(LinkChange change) =>
         new() { Id = change.LinkId, System = change.System, Object = change.Object, ExternalId = change.ExternalId, State = change.State, Epoch = change.Epoch };
 
-    IEnumerable<RecentEdit> RecentOf(Link link) => link.Recent.Concat(_edits.Where(e => e.LinkId == link.Id).Select(e => e.Recent));
+    ImmutableArray<RecentEdit> RecentOf(Link link)
+    {
+        var recent = link.Recent;
+        foreach (var edit in _edits)
+        {
+            if (edit.LinkId == link.Id) recent = recent.Add(edit.Recent);
+        }
+        return recent;
+    }
 
     // ---- What became of our writes ----
 
@@ -576,18 +584,18 @@ public sealed class CustomerDecision
         var planned = CustomerFold.ApplyResults(evidenced, entry);
         var keys = KeysOf(planned);
         if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
-        entry = entry with { Keys = keys.Change, Intents = Announce(planned, entry.Revision) };
+        var intents = Announce(planned, entry.Revision);
 
         var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
-            && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
+            && intents.IsEmpty && keys.Change is null && entry.Status is null)
             || (_before is not null && _before.DefinitionVersion != _hub.Version);
         if (!hasNews)
         {
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = CustomerFold.ApplyIntents(planned, entry);
-        entry = entry with { Due = DueOf(next, _hub, _now) };
+        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now);
+        entry = entry with { Keys = keys.Change, Intents = intents, Due = DueOf(next, _hub, _now) };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [.. _given], keys.Taken, keys.Given);
     }
@@ -642,7 +650,7 @@ public sealed class CustomerDecision
         var withheld = new List<WithheldKey>();
         foreach (var key in wanted)
         {
-            var known = customer.Withheld.FirstOrDefault(w => w.Key == key);
+            var known = customer.Withheld.IsEmpty ? null : customer.Withheld.FirstOrDefault(w => w.Key == key);
             if (customer.Keys.Contains(key)) held.Add(key);
             else if (_held.HolderOf(key) is { } holder) withheld.Add(known is not null ? known with { HolderId = holder } : new(key, holder, customer.Revision));
             else if (known is not null && !_claimKeys) withheld.Add(known);
@@ -660,6 +668,7 @@ public sealed class CustomerDecision
         {
             if (proposal.Key.StartsWith("record:", StringComparison.Ordinal)) withheld.Add(proposal);
         }
+        if (customer.Keys.AsSpan().SequenceEqual(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(held)) && withheld.SequenceEqual(customer.Withheld)) return (null, [], []);
         var taken = held.Except(customer.Keys).ToImmutableArray();
         var given = customer.Keys.Except(held).ToImmutableArray();
         if (taken.IsEmpty && given.IsEmpty && withheld.SequenceEqual(customer.Withheld)) return (null, [], []);
@@ -723,7 +732,7 @@ public sealed class CustomerDecision
                 _answers.Add((ticket, new OfferAnswer(revision == (_before?.Revision ?? 0) ? EditOutcome.Unchanged : EditOutcome.Applied, revision, [])));
                 continue;
             }
-            var applied = _edits.Any(e => e.LinkId == linkId && e.By.EditId == edit.Id);
+            var applied = IsTaken(linkId, edit.Id);
             var fields = ImmutableArray.CreateBuilder<FieldOutcome>(edit.Fields.Length);
             foreach (var field in edit.Fields)
             {
@@ -737,6 +746,15 @@ public sealed class CustomerDecision
             var link = customer.Link(linkId);
             _answers.Add((ticket, answer(link is not null && Planner.IsDue(customer, link, _hub, _now))));
         }
+    }
+
+    bool IsTaken(string linkId, string editId)
+    {
+        foreach (var taken in _edits)
+        {
+            if (taken.LinkId == linkId && taken.By.EditId == editId) return true;
+        }
+        return false;
     }
 
     void Change(Link link, Func<LinkChange, LinkChange> change)
@@ -754,11 +772,21 @@ public sealed class CustomerDecision
         return hash;
     }
 
+    // In the order of their names; most edits come so or have a single field.
+    static ImmutableArray<FieldEdit> ByName(ImmutableArray<FieldEdit> fields)
+    {
+        for (var i = 1; i < fields.Length; i++)
+        {
+            if (string.CompareOrdinal(fields[i - 1].Field, fields[i].Field) > 0) return fields.Sort((l, r) => string.CompareOrdinal(l.Field, r.Field));
+        }
+        return fields;
+    }
+
     static ulong HashContent(Edit edit)
     {
         var hash = (14695981039346656037 ^ (ulong)edit.Kind) * 1099511628211;
         hash = (hash ^ (ulong)(edit.Time?.UtcTicks ?? 0)) * 1099511628211;
-        foreach (var field in edit.Fields.OrderBy(f => f.Field, StringComparer.Ordinal)) hash = Hash(field.Value.Json, Hash(field.Field, hash));
+        foreach (var field in ByName(edit.Fields)) hash = Hash(field.Value.Json, Hash(field.Field, hash));
         return edit.Into is { } into ? Hash(into.ToString(), hash) : hash;
     }
 }
