@@ -10,11 +10,13 @@ public sealed class HubRules
     // The first few once more: most links name them by the very strings of the definition, which needs no hashing.
     readonly (string RecordType, string System, string Object, RecordRules Rules)[] _first;
     readonly FrozenDictionary<string, RecordRules> _fallback;
+    readonly HubDefinition _hub;
 
     const int FirstMax = 16;
 
     public HubRules(HubDefinition hub)
     {
+        _hub = hub;
         var records = new Dictionary<(string, string, string), RecordRules>();
         foreach (var system in hub.Systems)
         {
@@ -46,7 +48,7 @@ public sealed class HubRules
         {
             if (ReferenceEquals(first.System, system) && ReferenceEquals(first.Object, @object) && ReferenceEquals(first.RecordType, recordType)) return first.Rules;
         }
-        return _records.TryGetValue((recordType, system, @object), out var rules) ? rules : _fallback[recordType];
+        return _records.TryGetValue((recordType, system, @object), out var rules) ? rules : _fallback[_fallback.ContainsKey(recordType) ? recordType : _hub.RecordType(recordType)!.Name];
     }
 }
 

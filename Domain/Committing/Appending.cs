@@ -185,7 +185,7 @@ public static class AppendRules
                 foreach (var record in append.RecordsTaken)
                 {
                     if (HolderOf(record) is not { } holder || holder == append.CustomerId) continue;
-                    if (!commit.Appends.Any(a => a.CustomerId == holder && a.RecordsGiven.Contains(record))) return new(CustomerDecision.RecordKey(record), holder);
+                    if (!commit.Appends.Any(a => a.CustomerId == holder && a.RecordsGiven.Contains(record))) return new(HeldElsewhere.RecordKey(record), holder);
                 }
             }
             return null;

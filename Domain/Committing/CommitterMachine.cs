@@ -10,7 +10,8 @@ namespace OrleansCrm.Domain.Committing;
 /// </remarks>
 public sealed class CommitterMachine
 {
-    const string Busy = "busy";
+    /// <summary>Reason of an abort for want of room: wait a moment before trying again.</summary>
+    public const string Busy = "busy";
 
     readonly CommitterOptions _options;
     readonly PartitionState[] _partitions;

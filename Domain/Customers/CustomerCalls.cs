@@ -9,11 +9,13 @@ public abstract record CustomerCall
 {
     /// <summary>Takes an edit of one of its source records.</summary>
     /// <param name="Adopt">Link the source record to this customer if nobody holds it yet; else an unknown record is answered <see cref="CustomerAnswer.NotMine"/>.</param>
-    public sealed record Offer(Edit Edit, DateTimeOffset ReceivedAt, bool Adopt = false) : CustomerCall;
+    /// <param name="Found">Let the customer come into being if it does not exist yet: only for an id that was made for this edit.</param>
+    public sealed record Offer(Edit Edit, DateTimeOffset ReceivedAt, bool Adopt = false, bool Found = true) : CustomerCall;
 
     /// <summary>Plans one link and, where there is something to write, records the intent. Answered by a <see cref="BeginAnswer"/>.</summary>
     /// <param name="Allowed">What the system's guard lets through now; a plan that needs more waits.</param>
-    public sealed record Begin(string LinkId, Operations Allowed = Operations.All) : CustomerCall;
+    /// <param name="AtLeast">The revision that made the link due: an activation that has not heard of it loads before it answers.</param>
+    public sealed record Begin(string LinkId, Operations Allowed = Operations.All, long AtLeast = 0) : CustomerCall;
 
     /// <summary>Records what became of an intent. Answered by an <see cref="EndAnswer"/>.</summary>
     public sealed record End(string LinkId, long LinkEpoch, long IntentId, WriteOutcome Outcome) : CustomerCall;
@@ -26,6 +28,9 @@ public abstract record CustomerCall
 
     /// <summary>Takes an identity key that another customer has given up. Answered by an <see cref="OfferAnswer"/>.</summary>
     public sealed record ClaimKey(string Key) : CustomerCall;
+
+    /// <summary>Undoes edits: they claim nothing any more, and what they set is set back everywhere, also where they were made. Answered by an <see cref="OfferAnswer"/>.</summary>
+    public sealed record Undo(ImmutableArray<Undoing> Edits) : CustomerCall;
 
     /// <summary>A person's decision about a parked or contested field of a link: write again. Answered by an <see cref="OfferAnswer"/>.</summary>
     public sealed record Release(string LinkId, string Field) : CustomerCall;

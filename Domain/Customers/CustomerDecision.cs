@@ -38,7 +38,7 @@ public sealed class CustomerDecision
     readonly string _id;
     readonly HubDefinition _hub;
     readonly DateTimeOffset _now;
-    readonly FrozenHeld _held;
+    readonly HeldElsewhere _held;
     readonly Customer? _before;
     readonly List<(long, CustomerAnswer)> _answers = [];
     readonly List<(long Ticket, CustomerCall.Begin Call)> _begins = [];
@@ -48,16 +48,17 @@ public sealed class CustomerDecision
     readonly List<Receipt> _receipts = [];
     readonly List<TroubleChange> _troubles = [];
     readonly List<SourceRecord> _taken = [];
-    readonly List<SourceRecord> _given = [];
+    readonly List<Undoing> _undone = [];
     readonly List<(string From, string Into)> _joined = [];
     readonly Dictionary<string, LinkChange> _links = new(StringComparer.Ordinal);
     readonly HashSet<string> _touched = new(StringComparer.Ordinal);
     RecordTypeDefinition _type;
     Customer? _customer;
+    Renaming? _renaming;
     bool _resolveAll;
     bool _claimKeys;
 
-    CustomerDecision(string id, Customer? customer, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, FrozenHeld held)
+    CustomerDecision(string id, Customer? customer, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, HeldElsewhere held)
     {
         _id = id;
         _before = customer;
@@ -68,39 +69,20 @@ public sealed class CustomerDecision
         _held = held;
     }
 
-    /// <summary>What the store said belongs to others when this decision was first committed: it is withheld and proposed for merging.</summary>
-    public sealed class FrozenHeld
-    {
-        public static FrozenHeld Nothing { get; } = new(ImmutableDictionary<string, string>.Empty);
-
-        readonly ImmutableDictionary<string, string> _holders;
-
-        FrozenHeld(ImmutableDictionary<string, string> holders) => _holders = holders;
-
-        public string? HolderOf(string key) => _holders.GetValueOrDefault(key);
-
-        public FrozenHeld With(string key, string customerId) => new(_holders.SetItem(key, customerId));
-
-        public int Count => _holders.Count;
-    }
-
     /// <summary>Decides calls that waited together, as one entry.</summary>
     /// <param name="customer">The committed state; null: the customer does not exist yet.</param>
-    /// <param name="held">Keys and records (<see cref="RecordKey"/>) known to belong to others.</param>
-    public static Decision Decide(string customerId, Customer? customer, IReadOnlyList<Asked> calls, HubDefinition hub, DateTimeOffset now, FrozenHeld? held = null)
+    /// <param name="held">Keys and records (<see cref="HeldElsewhere.RecordKey"/>) known to belong to others.</param>
+    public static Decision Decide(string customerId, Customer? customer, IReadOnlyList<Asked> calls, HubDefinition hub, DateTimeOffset now, HeldElsewhere? held = null)
     {
-        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault()?.Edit.RecordType;
+        var recordType = customer?.RecordType ?? calls.Select(c => c.Call).OfType<CustomerCall.Offer>().FirstOrDefault(o => o.Found)?.Edit.RecordType;
         if (recordType is null) return AnswerAll(customer, calls, new CustomerAnswer.NotMine());
         if (hub.RecordType(recordType) is not { } type) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("record-type"));
         // A silo that has not heard of the newer definition yet must not turn back what was decided under it.
         if (customer?.DefinitionVersion > hub.Version && hub.Planted != PlantedFault.DecideUnderOldDefinition) return AnswerAll(customer, calls, new CustomerAnswer.TryAgain("definition"));
         if (customer is { Status: CustomerStatus.Merged or CustomerStatus.Erased }) return AnswerAll(customer, calls, new CustomerAnswer.NotMine(customer.MovedTo));
 
-        return new CustomerDecision(customerId, customer, type, hub, now, held ?? FrozenHeld.Nothing).Run(calls);
+        return new CustomerDecision(customerId, customer, type, hub, now, held ?? HeldElsewhere.Nothing).Run(calls);
     }
-
-    /// <summary>The name under which the store reports that a source record belongs to another.</summary>
-    public static string RecordKey(SourceRecord record) => "record:" + record;
 
     static Decision AnswerAll(Customer? customer, IReadOnlyList<Asked> calls, CustomerAnswer answer) =>
         new(null, customer, [.. calls.Select(c => (c.Ticket, answer))], [], [], [], []);
@@ -108,6 +90,9 @@ public sealed class CustomerDecision
     Decision Run(IReadOnlyList<Asked> calls)
     {
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
+        if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
+        // What is asked now is asked under the new names.
+        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
         foreach (var (ticket, call) in calls)
         {
             switch (call)
@@ -125,6 +110,11 @@ public sealed class CustomerDecision
                     _offers.Add((ticket, null!, ""));
                     break;
                 case CustomerCall.Release release: Take(ticket, release); break;
+                case CustomerCall.Undo undo:
+                    _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
+                    _resolveAll = true;
+                    _offers.Add((ticket, null!, ""));
+                    break;
             }
         }
         if (_customer is null && _edits.Count == 0)
@@ -135,15 +125,25 @@ public sealed class CustomerDecision
         return Conclude();
     }
 
+    Renaming? RenamingOf(Customer customer)
+    {
+        var used = customer.Links.SelectMany(l => l.Fields.Names.ToArray()).Concat(customer.Golden.Names.ToArray()).Distinct(StringComparer.Ordinal);
+        var fields = used.Select(name => (From: name, To: _type.Field(name)?.Name ?? name)).Where(r => r.From != r.To).ToImmutableArray();
+        var systems = customer.Links.Select(l => l.System).Distinct(StringComparer.Ordinal)
+            .Select(name => (From: name, To: _hub.System(name)?.Name ?? name)).Where(r => r.From != r.To).ToImmutableArray();
+        var type = _type.Name == customer.RecordType ? null : _type.Name;
+        return type is null && fields.IsEmpty && systems.IsEmpty ? null : new(type, fields, systems);
+    }
+
     // ---- What was said ----
 
     void Take(long ticket, CustomerCall.Offer offer)
     {
-        var edit = offer.Edit;
-        var link = LinkFor(edit, offer.Adopt);
+        var edit = UnderPresentNames(offer.Edit);
+        var link = LinkFor(edit, offer.Adopt && (offer.Found || _customer is not null));
         if (link is null)
         {
-            _answers.Add((ticket, new CustomerAnswer.NotMine(_held.HolderOf(RecordKey(edit.Source)))));
+            _answers.Add((ticket, new CustomerAnswer.NotMine(_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)))));
             return;
         }
         var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
@@ -168,8 +168,8 @@ public sealed class CustomerDecision
         var gone = edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted;
         var news = gone
             ? link.LastGone is not { } known || EditEvidence.Compare(known.By, by) < 0
-            : !kept.IsEmpty || (link.LastGone is not null && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
-        if (news || link.LastAlive is null)
+            : !kept.IsEmpty || ((link.LastGone is not null || edit.Kind == EditKind.Restored) && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
+        if (news || link is { LastAlive: null, Recent.IsEmpty: true })
         {
             _edits.Add(new(link.Id, edit.Kind, by, kept, new(idHash, contentHash, edit.Time is null ? by.Time : null), edit.Into));
             foreach (var field in kept) _touched.Add(field.Field);
@@ -177,6 +177,12 @@ public sealed class CustomerDecision
             if (edit.Into is { } into) Follow(link, into);
         }
         _offers.Add((ticket, edit, link.Id));
+    }
+
+    Edit UnderPresentNames(Edit edit)
+    {
+        if (edit.Fields.All(f => _type.Field(f.Field) is not { } field || field.Name == f.Field)) return edit;
+        return edit with { Fields = [.. edit.Fields.Select(f => _type.Field(f.Field) is { } field ? f with { Field = field.Name } : f)] };
     }
 
     EditEvidence Evidence(Edit edit, DateTimeOffset receivedAt, Link link)
@@ -242,10 +248,10 @@ public sealed class CustomerDecision
         }
         if (_customer?.LinkOf(system, @object, externalId) is { } known) return known;
         if (!adopt) return null;
-        if (_held.HolderOf(RecordKey(edit.Source)) is not null) return null;
+        if (_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)) is not null) return null;
 
         var waiting = _customer?.Links.FirstOrDefault(l => l.ExternalId is null && l.System == system && l.Object == @object && !_links.ContainsKey(l.Id)
-            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || edit.Actor.Kind == ActorKind.Hub))));
+            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || LooksCreatedByUs(l, edit)))));
         _taken.Add(edit.Source);
         if (waiting is not null)
         {
@@ -257,10 +263,21 @@ public sealed class CustomerDecision
         return Blank(link);
     }
 
+    // Our mark alone is on whatever automation made in our transaction; with a value that we are just writing it is our record.
+    static bool LooksCreatedByUs(Link link, Edit edit)
+    {
+        if (edit.Actor.Kind != ActorKind.Hub || edit.CreationKey is not null || link.Intent is not { } intent) return false;
+        foreach (var field in edit.Fields)
+        {
+            if (link.Fields.Get(field.Field) is { } evidence && WriteOf(evidence, intent)?.Value == field.Value) return true;
+        }
+        return false;
+    }
+
     // The record lives on in another: that one is this customer's as well, unless somebody else holds it.
     void Follow(Link link, SourceRecord into)
     {
-        if (_customer?.LinkOf(into.System, into.Object, into.ExternalId) is not null || _held.HolderOf(RecordKey(into)) is not null) return;
+        if (_customer?.LinkOf(into.System, into.Object, into.ExternalId) is not null || _held.HolderOf(HeldElsewhere.RecordKey(into)) is not null) return;
         if (_hub.System(into.System)?.Mapping(_type.Name, into.Object) is null) return;
         if (_links.Values.Any(l => l.System == into.System && l.Object == into.Object && l.ExternalId == into.ExternalId)) return;
         _taken.Add(into);
@@ -332,7 +349,7 @@ public sealed class CustomerDecision
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
-            if (Told(stored, name) is not { } value || value == write.Value || rules.Field(name) is not { } fieldRules) continue;
+            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
                 receipts.Add(new(name, null, Refused: true));
@@ -358,6 +375,10 @@ public sealed class CustomerDecision
             ? new EndAnswer.Settled(more)
             : new EndAnswer.Parked([.. refused], "unchanged", "The system took the call and left these fields as they were. Find the rule there that does, or change the value; a newer golden value is tried again.", more));
     }
+
+    /// <summary>What the record still holds when our save made no new version of it; null: the system does not tell versions, or made one.</summary>
+    static FieldValue? Unmoved(FieldEvidence evidence, long? savedVersion) =>
+        savedVersion is not null && !evidence.Statements.IsEmpty && evidence.Statements[^1].By.Version == savedVersion ? evidence.Statements[^1].Value : null;
 
     static FieldIntent? WriteOf(FieldEvidence evidence, Intent intent)
     {
@@ -389,7 +410,7 @@ public sealed class CustomerDecision
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
             return;
         }
-        if (_held.HolderOf(RecordKey(record)) is null)
+        if (_held.HolderOf(HeldElsewhere.RecordKey(record)) is null)
         {
             _taken.Add(record);
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
@@ -416,7 +437,7 @@ public sealed class CustomerDecision
     void Met(long ticket, Link link, Intent intent, WriteOutcome.Conflict conflict)
     {
         var record = new SourceRecord(link.System, link.Object, conflict.ExistingId);
-        var elsewhere = _held.HolderOf(RecordKey(record)) is not null || _customer!.LinkOf(link.System, link.Object, conflict.ExistingId) is not null;
+        var elsewhere = _held.HolderOf(HeldElsewhere.RecordKey(record)) is not null || _customer!.LinkOf(link.System, link.Object, conflict.ExistingId) is not null;
         if (link.ExternalId is not null || (elsewhere && !conflict.CarriesOurKey))
         {
             var trouble = new RecordTrouble("duplicate-there", "Another record there has the same unique value. Merge the two, or correct the value, then retry the delivery.", _before!.Revision);
@@ -444,6 +465,11 @@ public sealed class CustomerDecision
             return;
         }
         var intent = link.Intent is { IsUnsettled: true } unsettled ? unsettled : null;
+        if (IsStale(intent, seen.Outcome))
+        {
+            Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
+            return;
+        }
         switch (seen.Outcome)
         {
             case ReadOutcome.Failed failed:
@@ -452,6 +478,13 @@ public sealed class CustomerDecision
             case ReadOutcome.Missing missing: Missed(ticket, link, intent, missing); break;
             case ReadOutcome.Found found: Found(ticket, link, intent, found); break;
         }
+    }
+
+    /// <summary>A read that was started before a write was announced tells nothing about what came of it.</summary>
+    static bool IsStale(Intent? intent, ReadOutcome outcome)
+    {
+        DateTimeOffset? seenAt = outcome switch { ReadOutcome.Found found => found.SeenAt, ReadOutcome.Missing missing => missing.SeenAt, _ => null };
+        return intent is not null && seenAt < intent.Start;
     }
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
@@ -463,7 +496,18 @@ public sealed class CustomerDecision
             Ended(ticket, link, more => new EndAnswer.Settled(more));
             return;
         }
-        if (intent is null || GiveUp(ticket, link, intent)) return;
+        if (intent is null)
+        {
+            Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        if (_hub.System(link.System)?.Mapping(_type.Name, link.Object) is { CreationKey: CreationKey.None } && _hub.Planted != PlantedFault.CreateAgainBlindly)
+        {
+            // There is no key to look for: that nothing was found tells nothing.
+            Ended(ticket, link, _ => new EndAnswer.Parked([], Planner.CreateUnconfirmed, Planner.CreateUnconfirmedAdvice, false));
+            return;
+        }
+        if (GiveUp(ticket, link, intent)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
 
@@ -484,14 +528,16 @@ public sealed class CustomerDecision
         if (intent is not null)
         {
             var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
-            var any = false;
+            var (any, unmoved) = (false, false);
             foreach (var (name, evidence) in link.Fields)
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
                 any = true;
-                shows |= write.Before != write.Value && (value == write.Value || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
+                unmoved |= value == write.Before && value != write.Value && value != write.Rendering;
+                shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
-            if (shows || (!any && intent.Kind == WriteKind.Update))
+            // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
+            if ((shows && (!unmoved || _now >= Settled(link, intent))) || (!any && intent.Kind == WriteKind.Update))
             {
                 Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
@@ -545,7 +591,7 @@ public sealed class CustomerDecision
             return;
         }
         if (link.Troubles.Get(release.Field) is not null || (release.Field.Length == 0 && link.Trouble is not null)) _troubles.Add(new(link.Id, release.Field, null));
-        if (release.Field.Length == 0 && link.Intent is { State: IntentState.Ambiguous, Kind: WriteKind.Create } intent)
+        if (release.Field.Length == 0 && link.Intent is { IsUnsettled: true, Kind: WriteKind.Create } intent)
         {
             _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "released"));
         }
@@ -563,11 +609,14 @@ public sealed class CustomerDecision
             Revision = (_before?.Revision ?? 0) + 1,
             DefinitionVersion = _hub.Version,
             At = _now,
+            Renamed = _renaming,
             Edits = [.. _edits],
             Links = [.. _links.Values],
             LinksJoined = [.. _joined],
             Receipts = [.. _receipts],
+            Undone = [.. _undone],
         };
+        foreach (var receipt in _receipts) Touch(receipt);
         CountFights();
         var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
@@ -581,12 +630,13 @@ public sealed class CustomerDecision
         // The evidence is folded in once: what follows from it is added to that, part by part, in the order in which the fold applies it.
         // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
         if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
-        var planned = CustomerFold.ApplyResults(evidenced, entry);
-        var keys = KeysOf(planned);
+        var planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+        var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
+        if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
         if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
         var intents = Announce(planned, entry.Revision);
 
-        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
+        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
             && intents.IsEmpty && keys.Change is null && entry.Status is null)
             || (_before is not null && _before.DefinitionVersion != _hub.Version);
         if (!hasNews)
@@ -594,10 +644,23 @@ public sealed class CustomerDecision
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now);
-        entry = entry with { Keys = keys.Change, Intents = intents, Due = DueOf(next, _hub, _now) };
+        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now, _hub);
+        // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
+        var due = DueOf(next, _hub, _now);
+        if (!intents.IsEmpty && _hub.Planted != PlantedFault.ForgetAnnounced) due = due.AddRange(intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId)));
+        entry = entry with { Keys = keys.Change, Intents = intents, Due = due };
         Answer(next, entry, entry.Revision);
-        return new(entry, next, [.. _answers], [.. _taken], [.. _given], keys.Taken, keys.Given);
+        return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
+    }
+
+    // The end of a write tells which reports were its echoes, and so what the record claims.
+    void Touch(Receipt receipt)
+    {
+        if (_customer!.Link(receipt.LinkId) is not { Intent: { } intent } link) return;
+        foreach (var (name, evidence) in link.Fields)
+        {
+            if (WriteOf(evidence, intent) is not null) _touched.Add(name);
+        }
     }
 
     internal static ImmutableArray<DueMark> DueOf(Customer customer, HubDefinition hub, DateTimeOffset now)
@@ -623,7 +686,8 @@ public sealed class CustomerDecision
                 if (field.Value == write.Value || field.Value == write.Rendering || edit.By.Time < write.Intent.Start - fieldRules.ClockTolerance) continue;
                 var trouble = _troubles.LastOrDefault(t => t.LinkId == link.Id && t.Field == field.Field)?.Trouble ?? link.Troubles.Get(field.Field);
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
-                if (evidence.IsEcho(new Statement(field.Value, edit.By, field.Reported), fieldRules)) continue;
+                var statement = new Statement(field.Value, edit.By, field.Reported);
+                if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
                 if (field.Value != write.Before || _hub.Planted == PlantedFault.NeverContested)
                 {
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));
@@ -634,45 +698,6 @@ public sealed class CustomerDecision
                 _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", write.GoldenVersion, rounds, write.Intent.Id)));
             }
         }
-    }
-
-    (KeyChange? Change, ImmutableArray<string> Taken, ImmutableArray<string> Given) KeysOf(Customer customer)
-    {
-        var wanted = new List<string>();
-        if (customer.Status == CustomerStatus.Living)
-        {
-            foreach (var field in _type.IdentityKeys)
-            {
-                if (customer.Value(field) is { } value && IdentityKey.Of(_type.Name, field, value) is { } key) wanted.Add(key);
-            }
-        }
-        var held = new List<string>();
-        var withheld = new List<WithheldKey>();
-        foreach (var key in wanted)
-        {
-            var known = customer.Withheld.IsEmpty ? null : customer.Withheld.FirstOrDefault(w => w.Key == key);
-            if (customer.Keys.Contains(key)) held.Add(key);
-            else if (_held.HolderOf(key) is { } holder) withheld.Add(known is not null ? known with { HolderId = holder } : new(key, holder, customer.Revision));
-            else if (known is not null && !_claimKeys) withheld.Add(known);
-            else held.Add(key);
-        }
-        // A record of ours that another customer holds is a proposal too, for as long as its link is here.
-        foreach (var link in customer.Links)
-        {
-            if (link.LastGone?.Into is { } into && _held.HolderOf(RecordKey(into)) is { } holder && !customer.Withheld.Any(w => w.Key == RecordKey(into)))
-            {
-                withheld.Add(new(RecordKey(into), holder, customer.Revision));
-            }
-        }
-        foreach (var proposal in customer.Withheld)
-        {
-            if (proposal.Key.StartsWith("record:", StringComparison.Ordinal)) withheld.Add(proposal);
-        }
-        if (customer.Keys.AsSpan().SequenceEqual(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(held)) && withheld.SequenceEqual(customer.Withheld)) return (null, [], []);
-        var taken = held.Except(customer.Keys).ToImmutableArray();
-        var given = customer.Keys.Except(held).ToImmutableArray();
-        if (taken.IsEmpty && given.IsEmpty && withheld.SequenceEqual(customer.Withheld)) return (null, [], []);
-        return (new([.. held], [.. withheld]), taken, _hub.Planted == PlantedFault.KeepGivenKeys ? [] : given);
     }
 
     ImmutableArray<Announcement> Announce(Customer customer, long revision)
@@ -763,7 +788,7 @@ public sealed class CustomerDecision
         _links[link.Id] = change(now);
     }
 
-    string NextLinkId() => CustomerFold.LinkPrefix(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    string NextLinkId() => CreationKeys.PrefixOf(_id) + ((_customer?.LinksFounded ?? 0) + _links.Values.Count(l => l.IsNew) + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     // FNV-1a, 64 bits: enough to know one of a few recent edits again.
     static ulong Hash(string text, ulong hash = 14695981039346656037)

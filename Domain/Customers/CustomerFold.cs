@@ -15,7 +15,7 @@ public static class CustomerFold
 
     /// <exception cref="InvalidOperationException">The entry does not follow the customer's last one: the journal is broken, and work on this customer must stop.</exception>
     public static Customer Apply(Customer? customer, JournalEntry entry, HubDefinition hub) =>
-        ApplyResults(ApplyEvidence(customer, entry, hub), entry);
+        ApplyResults(ApplyEvidence(customer, entry, hub), entry, hub);
 
     /// <summary>Folds many entries onto a snapshot (or onto nothing).</summary>
     public static Customer? Apply(Customer? customer, IEnumerable<JournalEntry> entries, HubDefinition hub)
@@ -28,11 +28,12 @@ public static class CustomerFold
     internal static Customer ApplyEvidence(Customer? customer, JournalEntry entry, HubDefinition hub)
     {
         var before = customer?.Revision ?? 0;
-        if (entry.Revision != before + 1) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
+        if (entry.Revision != before + 1 && !entry.IsErasure) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
         customer = customer is null || entry.IsErasure
-            ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType, LinksFounded = customer?.LinksFounded ?? 0 }
+            ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
+        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming);
         var links = customer.Links;
         var founded = customer.LinksFounded;
         if (!entry.MovedOut.IsEmpty) links = links.RemoveAll(l => entry.MovedOut.Contains(l.Id));
@@ -40,12 +41,12 @@ public static class CustomerFold
         foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into);
         foreach (var change in entry.Links)
         {
-            if (change.IsNew && change.LinkId.StartsWith(LinkPrefix(customer.Id), StringComparison.Ordinal)) founded++;
+            if (change.IsNew && change.LinkId.StartsWith(CreationKeys.PrefixOf(customer.Id), StringComparison.Ordinal)) founded++;
             links = Change(links, change);
         }
         foreach (var receipt in entry.Receipts)
         {
-            if (PlaceOf(links, receipt.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], receipt));
+            if (PlaceOf(links, receipt.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], receipt, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
         }
         foreach (var edit in entry.Edits)
         {
@@ -90,7 +91,7 @@ public static class CustomerFold
     });
 
     /// <summary>The second half: what was decided.</summary>
-    internal static Customer ApplyResults(Customer customer, JournalEntry entry)
+    internal static Customer ApplyResults(Customer customer, JournalEntry entry, HubDefinition hub)
     {
         var golden = Apply(customer.Golden, entry.Golden);
         var links = customer.Links;
@@ -105,23 +106,47 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
-        return ApplyIntents(customer, entry.Intents, entry.Revision, entry.At);
+        return ApplyIntents(customer, entry.Intents, entry.Revision, entry.At, hub);
     }
 
     /// <summary>The last part of the second half: what is about to be written.</summary>
-    internal static Customer ApplyIntents(Customer customer, ImmutableArray<Announcement> intents, long revision, DateTimeOffset now)
+    internal static Customer ApplyIntents(Customer customer, ImmutableArray<Announcement> intents, long revision, DateTimeOffset now, HubDefinition hub)
     {
         if (intents.IsEmpty) return customer;
         var links = customer.Links;
         foreach (var intent in intents)
         {
-            if (PlaceOf(links, intent.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], intent, revision, now));
+            if (PlaceOf(links, intent.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], intent, revision, now, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
         }
         return customer with { Links = links };
     }
 
-    /// <summary>Links founded by a customer are named after it.</summary>
-    internal static string LinkPrefix(string customerId) => customerId.StartsWith("cus_", StringComparison.Ordinal) ? string.Concat(customerId.AsSpan(4), ".") : customerId + ".";
+    internal static Customer Apply(Customer customer, Renaming renaming)
+    {
+        var golden = customer.Golden;
+        foreach (var (from, to) in renaming.Fields)
+        {
+            if (golden.Get(from) is { } value) golden = golden.Without(from).With(to, value);
+        }
+        return customer with
+        {
+            RecordType = renaming.RecordType ?? customer.RecordType,
+            Golden = golden,
+            Links = [.. customer.Links.Select(Renamed)],
+        };
+
+        Link Renamed(Link link)
+        {
+            var (fields, troubles) = (link.Fields, link.Troubles);
+            foreach (var (from, to) in renaming.Fields)
+            {
+                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, fields.Get(to)?.Union(evidence) ?? evidence);
+                if (troubles.Get(from) is { } trouble) troubles = troubles.Without(from).With(to, trouble);
+            }
+            var system = renaming.Systems.FirstOrDefault(s => s.From == link.System).To ?? link.System;
+            return link with { System = system, Fields = fields, Troubles = troubles };
+        }
+    }
 
     static Link Apply(Link link, RecordedEdit edit, RecordRules rules)
     {
@@ -131,12 +156,9 @@ public static class CustomerFold
         {
             return link with { Recent = recent, LastGone = link.LastGone is { } gone && EditEvidence.Compare(gone.By, by) >= 0 ? gone : new(edit.Kind, by, edit.Into) };
         }
-        return link with
-        {
-            Recent = recent,
-            LastAlive = link.LastAlive is { } alive && EditEvidence.Compare(alive, by) >= 0 ? alive : by,
-            Fields = Said(link, edit, rules),
-        };
+        // What carries our mark is told by the receipt too; a report of it that was not worth an entry must make no difference.
+        var isNewer = by.Actor.Kind != ActorKind.Hub && (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0);
+        return link with { Recent = recent, LastAlive = isNewer ? by : link.LastAlive, Fields = Said(link, edit, rules) };
     }
 
     static FieldMap<FieldEvidence> Said(Link link, RecordedEdit edit, RecordRules rules)
@@ -153,14 +175,15 @@ public static class CustomerFold
         return fields.ToMap();
     }
 
-    static Link Apply(Link link, Announcement announced, long revision, DateTimeOffset now)
+    static Link Apply(Link link, Announcement announced, long revision, DateTimeOffset now, RecordRules rules)
     {
         var intent = new Intent { Id = revision, Kind = announced.Kind, Start = now, StartBefore = announced.StartBefore };
         var fields = link.Fields.ToBuilder();
         foreach (var write in announced.Fields)
         {
+            if (rules.Field(write.Field) is not { } fieldRules) continue;
             var evidence = fields.Get(write.Field) ?? FieldEvidence.None;
-            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version), now - EchoHorizon));
+            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), now - EchoHorizon, fieldRules));
         }
         return link with
         {
@@ -170,7 +193,7 @@ public static class CustomerFold
         };
     }
 
-    static Link Apply(Link link, Receipt receipt)
+    static Link Apply(Link link, Receipt receipt, RecordRules rules)
     {
         if (link.Intent is not { } intent || intent.Id != receipt.IntentId) return link;
         var ended = intent with
@@ -183,11 +206,12 @@ public static class CustomerFold
         var fields = link.Fields.ToBuilder();
         foreach (var (name, evidence) in link.Fields)
         {
+            if (rules.Field(name) is not { } fieldRules) continue;
             foreach (var write in evidence.Writes)
             {
                 if (write.Intent.Id != intent.Id || write.Intent.Start != intent.Start) continue;
                 var told = receipt.Fields.IsDefault ? default : receipt.Fields.FirstOrDefault(f => f.Field == name);
-                fields.Set(name, evidence.With(write with { Intent = ended, Rendering = told.Rendering ?? write.Rendering, Refused = told.Refused }, DateTimeOffset.MinValue));
+                fields.Set(name, evidence.With(write with { Intent = ended, Rendering = told.Rendering ?? write.Rendering, Refused = told.Refused }, DateTimeOffset.MinValue, fieldRules));
                 break;
             }
         }

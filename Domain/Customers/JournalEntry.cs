@@ -22,6 +22,9 @@ public sealed record JournalEntry
     /// <summary>When it was decided, by the hub's clock.</summary>
     public required DateTimeOffset At { get; init; }
 
+    /// <summary>Names that the definition has changed since the entry before; null: none that this customer uses.</summary>
+    public Renaming? Renamed { get; init; }
+
     /// <summary>The edits taken.</summary>
     public ImmutableArray<RecordedEdit> Edits { get; init; } = [];
 
@@ -106,3 +109,7 @@ public sealed record StatusChange(CustomerStatus Status, string? MovedTo = null,
 
 /// <param name="EditIds">Edits of the link that claim nothing any more.</param>
 public sealed record Undoing(string LinkId, ImmutableArray<string> EditIds);
+
+/// <summary>New names for what was said under old ones.</summary>
+/// <param name="RecordType">Null: unchanged.</param>
+public sealed record Renaming(string? RecordType, ImmutableArray<(string From, string To)> Fields, ImmutableArray<(string From, string To)> Systems);

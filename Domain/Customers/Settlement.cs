@@ -227,7 +227,7 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
             if (changes.Count > 0 && changes.Any(c => c.System == system.Name && c.IsNew)) continue;
             if (mapping.Scope is { } scope && !scope.Holds(customer.Value)) continue;
             founded++;
-            var id = CustomerFold.LinkPrefix(customer.Id) + founded.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            var id = CreationKeys.PrefixOf(customer.Id) + founded.ToString(System.Globalization.CultureInfo.InvariantCulture);
             changes.Add(new(id, system.Name, mapping.Object, null, LinkState.Wanted, 0, id, IsNew: true));
         }
     }

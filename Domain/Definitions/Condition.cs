@@ -27,6 +27,14 @@ public abstract record Condition
         public override IEnumerable<string> FieldsRead() => [Field];
     }
 
+    /// <summary>The set or multi-choice field has this member, whatever else it has.</summary>
+    public sealed record Has(string Field, FieldValue Member) : Condition
+    {
+        public override bool Holds(Func<string, FieldValue?> read) => read(Field) is { } value && value.Members().Contains(Member);
+
+        public override IEnumerable<string> FieldsRead() => [Field];
+    }
+
     /// <summary>The field holds something: neither absent nor cleared nor blank.</summary>
     public sealed record Filled(string Field) : Condition
     {

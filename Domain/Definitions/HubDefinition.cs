@@ -46,12 +46,27 @@ public sealed class HubDefinition
     /// <summary>A fault planted by a test to prove that it is caught; none in every real hub.</summary>
     internal PlantedFault Planted { get; init; }
 
+    /// <summary>The same definition with other record types, as another version.</summary>
+    internal HubDefinition With(ImmutableArray<RecordTypeDefinition> recordTypes, int version) => new(recordTypes, Systems)
+    {
+        Name = Name,
+        Version = version,
+        CanonicaliserVersion = CanonicaliserVersion,
+        Crosswalks = Crosswalks,
+        FutureTolerance = FutureTolerance,
+        DefaultCountry = DefaultCountry,
+        ContestedAfter = ContestedAfter,
+        Planted = Planted,
+    };
+
     /// <summary>The rules of every field of every kind of source record under this definition.</summary>
     public Claims.HubRules Rules => _rules ??= new(this);
 
-    public RecordTypeDefinition? RecordType(string name) => _recordTypes.GetValueOrDefault(name);
+    /// <summary>The record type of this name, or the one that once had it; null: none.</summary>
+    public RecordTypeDefinition? RecordType(string name) => _recordTypes.GetValueOrDefault(name) ?? RecordTypes.FirstOrDefault(t => t.Was.Contains(name));
 
-    public SystemDefinition? System(string name) => _systems.GetValueOrDefault(name);
+    /// <summary>The system of this name, or the one that once had it; null: none.</summary>
+    public SystemDefinition? System(string name) => _systems.GetValueOrDefault(name) ?? Systems.FirstOrDefault(s => s.Was.Contains(name));
 }
 
 /// <summary>What a customer is: <c>person</c>, <c>organization</c>, …, with its own fields.</summary>
@@ -59,6 +74,8 @@ public sealed class RecordTypeDefinition
 {
     readonly FrozenDictionary<string, FieldDefinition> _fields;
     readonly FrozenDictionary<string, GroupDefinition> _groups;
+    // Former names, where no field has that name now.
+    readonly FrozenDictionary<string, FieldDefinition> _former;
     readonly FrozenDictionary<string, ImmutableArray<string>> _readBy;
 
     public RecordTypeDefinition(string name, ImmutableArray<FieldDefinition> fields, ImmutableArray<GroupDefinition> groups = default)
@@ -68,6 +85,8 @@ public sealed class RecordTypeDefinition
         Groups = groups.IsDefault ? [] : groups;
         _fields = fields.ToFrozenDictionary(f => f.Name, StringComparer.Ordinal);
         _groups = Groups.ToFrozenDictionary(g => g.Name, StringComparer.Ordinal);
+        _former = fields.SelectMany(f => f.Was.Select(was => (was, f))).Where(p => !_fields.ContainsKey(p.was)).DistinctBy(p => p.was)
+            .ToFrozenDictionary(p => p.was, p => p.f, StringComparer.Ordinal);
         ResolutionOrder = OrderByConditions(fields, Groups);
         _readBy = ResolutionOrder
             .Select(u => KeyValuePair.Create(u, (_groups.GetValueOrDefault(u)?.Policy ?? _fields[u].Policy).FieldsRead().Distinct(StringComparer.Ordinal).ToImmutableArray()))
@@ -93,7 +112,8 @@ public sealed class RecordTypeDefinition
     /// <summary>Former names, oldest first.</summary>
     public ImmutableArray<string> Was { get; init; } = [];
 
-    public FieldDefinition? Field(string name) => _fields.GetValueOrDefault(name);
+    /// <summary>The field of this name, or the one that once had it; null: none.</summary>
+    public FieldDefinition? Field(string name) => _fields.GetValueOrDefault(name) ?? (_former.Count == 0 ? null : _former.GetValueOrDefault(name));
 
     public GroupDefinition? Group(string name) => _groups.GetValueOrDefault(name);
 

@@ -103,6 +103,9 @@ internal enum PlantedFault
     /// <summary>A write that a read does not show yet is given up before its time.</summary>
     GiveUpAtOnce,
 
+    /// <summary>Nobody looks after an announced write whose delivery is gone.</summary>
+    ForgetAnnounced,
+
     /// <summary>Fights go on for ever.</summary>
     NeverContested,
 
@@ -118,12 +121,24 @@ internal enum PlantedFault
     /// <summary>Every resolve makes a new version, whether the value changed or not.</summary>
     VersionOnEveryResolve,
 
+    /// <summary>A merge forgets refusals of consent whose records had left.</summary>
+    MergeLoosensConsent,
+
+    /// <summary>An unmerge takes the refusal of consent away with the record that said it.</summary>
+    UnmergeLoosensConsent,
+
+    /// <summary>A link that moves keeps its epoch.</summary>
+    KeepEpochOnMove,
+
     // The activation
     /// <summary>A commit with an unknown end is tried again in place.</summary>
     UnknownIsAborted,
 
     /// <summary>A stale activation goes on as if its commit had landed.</summary>
     StaleGoesOn,
+
+    /// <summary>An activation answers what needs no commit from memory, however old that is.</summary>
+    AnswerFromStaleState,
 
     // Committer.
 

@@ -13,7 +13,11 @@ public sealed partial class DeliveryMachine
     static readonly WriteOutcome NotStarted = new WriteOutcome.Transient(NotStartedCode);
 
     readonly SortedDictionary<long, HeldWrite> _held = [];
+    readonly int[] _heldBy = new int[PriorityTurns.Levels];
     readonly SortedDictionary<long, ImmutableArray<LinkKey>> _calls = [];
+
+    // None of the held writes may start later than that; where one has gone meanwhile, it may be earlier than it need be.
+    DateTimeOffset _heldUntil = DateTimeOffset.MaxValue;
 
     // Begun and not answered. Never above the limit, held ones included.
     int _beginning;
@@ -39,24 +43,34 @@ public sealed partial class DeliveryMachine
         link.Read = null;
         if (link.Again <= write.IntentId) link.Again = 0;
         link.HeldAs = _numbers++;
-        _held.Add(link.HeldAs, new(write, link.Row.State == DueState.Retrying ? Later(link.Row.Priority, DeliveryPriority.Retries) : link.Row.Priority, link.HeldAs, at.Now));
+        var priority = link.Row.State == DueState.Retrying ? Later(link.Row.Priority, DeliveryPriority.Retries) : link.Row.Priority;
+        _held.Add(link.HeldAs, new(write, priority, link.HeldAs, at.Now));
+        _heldBy[(int)priority]++;
+        if (write.StartBefore < _heldUntil) _heldUntil = write.StartBefore;
+    }
+
+    void Unhold(long order)
+    {
+        if (_held.Remove(order, out var held)) _heldBy[(int)held.Priority]--;
+        if (_held.Count == 0) _heldUntil = DateTimeOffset.MaxValue;
     }
 
     void DropHeld(in Moment at)
     {
-        if (_held.Count == 0) return;
         var runs = Runs(at);
+        if (_held.Count == 0 || (runs && at.Now <= _heldUntil)) return;
         foreach (var link in HeldLinks())
         {
             if (!runs || IsTooLate(link.Write!, at)) DropHeld(link, at);
         }
+        _heldUntil = _held.Count == 0 ? DateTimeOffset.MaxValue : _held.Values.Min(h => h.Write.StartBefore);
     }
 
     static bool IsTooLate(RecordWrite write, in Moment at) => at.Now > write.StartBefore && at.Planted != PlantedFault.CallAfterDeadline;
 
     void DropHeld(TrackedLink link, in Moment at)
     {
-        _held.Remove(link.HeldAs);
+        Unhold(link.HeldAs);
         link.NotStarted = true;
         Undo(link);
         var write = link.Write!;
@@ -141,12 +155,8 @@ public sealed partial class DeliveryMachine
         var needs = link.Row.Needs;
         if ((allowed & needs) != needs)
         {
-            if ((Guard.Held & (Guarded)needs & ~(Guarded)allowed) != Guarded.None) PutAside(link, DueLink.Guard, needs, at);
-            else
-            {
-                Lift(link);
-                AwaitRoom(link, needs, at);
-            }
+            Lift(link);
+            TurnBack(link, needs, needs & ~allowed, at);
             return true;
         }
         Lift(link);
@@ -155,7 +165,7 @@ public sealed partial class DeliveryMachine
         link.Spoken = allowed;
         _spoken = _spoken.Plus(GuardCounts.Each((Guarded)allowed));
         _beginning++;
-        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed));
+        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed, link.Row.MarkedBy));
         return true;
     }
 
@@ -184,9 +194,7 @@ public sealed partial class DeliveryMachine
         Span<bool> waiting = stackalloc bool[PriorityTurns.Levels];
         while (_held.Count > 0)
         {
-            waiting.Clear();
-            foreach (var held in _held.Values) waiting[(int)held.Priority] = true;
-            for (var i = 0; i < waiting.Length; i++) waiting[i] &= MayCall((DeliveryPriority)i, at);
+            for (var i = 0; i < waiting.Length; i++) waiting[i] = _heldBy[i] > 0 && MayCall((DeliveryPriority)i, at);
             if (PriorityTurns.Next(waiting, _callTurns) is not { } turn) return;
 
             var size = Math.Max(1, at.System.Budget.BatchSize);
@@ -206,7 +214,7 @@ public sealed partial class DeliveryMachine
         foreach (var held in batch)
         {
             var link = _links[new(held.Write.CustomerId, held.Write.LinkId)];
-            _held.Remove(held.Order);
+            Unhold(held.Order);
             link.Phase = LinkPhase.Calling;
             link.CallId = call;
             keys.Add(link.Key);
@@ -277,12 +285,12 @@ public sealed partial class DeliveryMachine
     {
         if (!Runs(at)) return;
         if (Circuit.State == CircuitState.Open) consider(Circuit.Until);
-        foreach (var held in _held.Values) consider(RetrySchedule.After(held.Write.StartBefore, TimeSpan.FromTicks(1)));
+        if (_held.Count > 0) consider(RetrySchedule.After(_heldUntil, TimeSpan.FromTicks(1)));
         consider(_lingersUntil);
         for (var i = 0; i < PriorityTurns.Levels; i++)
         {
             var priority = (DeliveryPriority)i;
-            if (IsFirst(_ready[i], at.Now, out _) || _held.Values.Any(h => h.Priority == priority)) consider(Budget.NextAt(at.System.Budget, priority, at.Now));
+            if (IsFirst(_ready[i], at.Now, out _) || _heldBy[i] > 0) consider(Budget.NextAt(at.System.Budget, priority, at.Now));
         }
     }
 }

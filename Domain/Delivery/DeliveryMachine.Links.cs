@@ -188,7 +188,12 @@ public sealed partial class DeliveryMachine
         link.AgainMoved |= mark.Moved;
     }
 
-    static DueLink Marked(DueLink row, in PendingMark mark) => row with { MarkedAt = mark.At, Priority = Sooner(row.Priority, mark.Priority) };
+    static DueLink Marked(DueLink row, in PendingMark mark) => row with
+    {
+        MarkedAt = mark.At,
+        MarkedBy = mark.Revision == long.MaxValue ? row.MarkedBy : Math.Max(row.MarkedBy, mark.Revision),
+        Priority = Sooner(row.Priority, mark.Priority),
+    };
 
     static bool Wakes(DueLink row, in PendingMark mark) => mark.Moved || row.State != DueState.Parked || row.Reason != RetrySchedule.GaveUp;
 
@@ -245,15 +250,20 @@ public sealed partial class DeliveryMachine
             return;
         }
         var needs = wait.Needs == Operations.None ? Operations.All & ~link.Spoken : wait.Needs;
-        Guard = Guard.TurnBack(at.System.Guard, at.Now, (Guarded)needs);
-        _brakesDirty = true;
-        if ((Guard.Held & (Guarded)needs) != Guarded.None) PutAside(link, DueLink.Guard, needs, at);
-        else AwaitRoom(link, needs, at);
+        TurnBack(link, needs, needs & ~link.Spoken, at);
     }
 
-    // Others that are under way were promised what room there is; most of them will not use it.
-    void AwaitRoom(TrackedLink link, Operations needs, in Moment at)
+    // Held, when the guard has no room left; else others that are under way were promised what room there is, and most will not use it.
+    void TurnBack(TrackedLink link, Operations needs, Operations missing, in Moment at)
     {
+        var held = Guard.Held;
+        Guard = Guard.TurnBack(at.System.Guard, at.Now, (Guarded)missing);
+        _brakesDirty |= Guard.Held != held;
+        if (Guard.IsFull(at.System.Guard, at.Now, (Guarded)missing & Guard.Held))
+        {
+            PutAside(link, DueLink.Guard, needs, at);
+            return;
+        }
         link.Row = link.Row with { Needs = needs };
         Postpone(link, TimeSpan.FromMilliseconds(200), at);
     }

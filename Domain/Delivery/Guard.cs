@@ -118,6 +118,16 @@ public sealed record Guard
         return Held.HasFlag(kind) ? Granted.Of(kind) : Math.Max(0, limit - Used(definition, now).Of(kind));
     }
 
+    /// <summary>Whether any of these kinds has no room left.</summary>
+    public bool IsFull(GuardDefinition definition, DateTimeOffset now, Guarded kinds)
+    {
+        foreach (var kind in GuardCounts.Kinds)
+        {
+            if (kinds.HasFlag(kind) && Room(definition, kind, now) == 0) return true;
+        }
+        return false;
+    }
+
     /// <summary>The writes that may start now.</summary>
     /// <param name="spoken">Operations already promised to deliveries that have not come back yet.</param>
     public Operations Allowed(GuardDefinition definition, DateTimeOffset now, GuardCounts spoken = default)

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Mapping;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -30,6 +31,11 @@ public abstract record LinkPlan
 /// <summary>Compares golden values with what a system's record is known to hold. Never with claims: a claim is what was said, not what is there.</summary>
 public static class Planner
 {
+    /// <summary>Code of a create that may have been done, in a system where nothing can be found by our key.</summary>
+    public const string CreateUnconfirmed = "create-unconfirmed";
+
+    internal const string CreateUnconfirmedAdvice = "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.";
+
     /// <summary>What must be done for a link now.</summary>
     public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) => Plan(customer, link, hub, now, probe: false);
 
@@ -38,7 +44,7 @@ public static class Planner
     {
         var rules = hub.Rules.Of(customer.RecordType, link.System, link.Object);
         if (rules.System is not { } system || rules.Mapping is not { } mapping || customer.Status is CustomerStatus.Merged or CustomerStatus.Erased) return LinkPlan.Nothing.Instance;
-        if (link.Intent is { IsUnsettled: true } intent && hub.Planted != PlantedFault.WriteOverOpenIntent) return Pending(intent, mapping, system, now, hub);
+        if (link.Intent is { IsUnsettled: true } intent && hub.Planted != PlantedFault.WriteOverOpenIntent) return Pending(link, intent, mapping, system, now, hub);
         if (customer.Status == CustomerStatus.Deleted) return Removal(link, mapping);
 
         var plan = link.State switch
@@ -63,13 +69,15 @@ public static class Planner
     // Stands for any update where nobody asks for its fields.
     static readonly LinkPlan SomeUpdate = new LinkPlan.Write(WriteKind.Update, [], Operations.None);
 
-    static LinkPlan Pending(Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
+    static LinkPlan Pending(Link link, Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
     {
         // While the call may be under way only its own delivery knows more. After that, or when it ended ambiguously, reading tells.
         var settled = intent.StartBefore + system.MaxCallTime;
-        if (intent.Kind == WriteKind.Create && mapping.CreationKey == CreationKey.None && intent.State == IntentState.Ambiguous && hub.Planted != PlantedFault.CreateAgainBlindly)
+        var mayRead = intent.State == IntentState.Ambiguous || now >= settled;
+        var cannotFind = intent.Kind == WriteKind.Create && link.ExternalId is null && mapping.CreationKey == CreationKey.None;
+        if (mayRead && cannotFind && hub.Planted != PlantedFault.CreateAgainBlindly)
         {
-            return new LinkPlan.Park("create-unconfirmed", "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.");
+            return new LinkPlan.Park(CreateUnconfirmed, CreateUnconfirmedAdvice);
         }
         return new LinkPlan.ReadFirst(intent.State == IntentState.Ambiguous && now < settled ? now : settled);
     }
@@ -93,7 +101,7 @@ public static class Planner
             if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } golden || golden.Value.IsCleared) continue;
             if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked } parked && parked.GoldenVersion >= golden.Version) continue;
             if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
-            fields.Add(new(mapped.Field, golden.Value, golden.Version));
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
         return fields.Count == 0 ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
     }
@@ -106,7 +114,7 @@ public static class Planner
         string? waits = null;
         foreach (var mapped in mapping.Outgoing)
         {
-            if (!Differs(customer, link, mapping, mapped, rules, hub, out var golden, out var known)) continue;
+            if (!Differs(customer, link, mapping, mapped, rules, hub, out var golden, out var known, out var rendered)) continue;
             if (IsUnresolved(customer, mapped.Field, golden.Value, hub))
             {
                 waits ??= mapped.Field;
@@ -114,7 +122,7 @@ public static class Planner
             }
             if (probe) return SomeUpdate;
             fields ??= ImmutableArray.CreateBuilder<FieldWrite>(4);
-            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value));
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, rendered));
             needs |= golden.Value.IsCleared ? Operations.Clear : Operations.Change;
         }
         if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
@@ -122,9 +130,10 @@ public static class Planner
         return new LinkPlan.Write(WriteKind.Update, fields.DrainToImmutable(), needs);
     }
 
-    static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known)
+    static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known, out FieldValue? rendered)
     {
         golden = null!;
+        rendered = null;
         known = Known.Nothing;
         if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } holds) return false;
         golden = holds;
@@ -142,9 +151,19 @@ public static class Planner
             if (known.Value == golden.Value) return false;
             // Nothing is known of the record: to clear what may be blank anyway is no difference worth a call.
             if (known.Value is null && golden.Value.IsCleared) return false;
-            if (evidence?.LastDone() is { } done && done.Value == golden.Value && done.Rendering is { } stored && stored == known.Value) return false;
+            rendered = Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
+            if (rendered is not null && known.Value == rendered) return false;
+            if (evidence?.LastDone() is { } done && done.Value == golden.Value && known.Value is { } held && evidence.Shows(done, held, fieldRules)) return false;
         }
+        rendered ??= Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
         return mapping.Update != UpdatePolicy.FillBlank || known.Value is null or { IsBlank: true };
+    }
+
+    /// <summary>What a system with a coarser form of the value will report; null: the value itself.</summary>
+    static FieldValue? Rendered(HubDefinition hub, SystemDefinition system, MappingDefinition mapping, string field, FieldValue value)
+    {
+        var held = OutgoingMapping.AsHeld(hub, system, mapping, field, value);
+        return held == value ? null : held;
     }
 
     // A tuple travels whole: its other determined parts go along.
@@ -158,7 +177,7 @@ public static class Planner
                 if (mapped.Field.Length == 0 || rules.Field(mapped.Field)?.Field.Group != group || fields.Any(f => f.Field == mapped.Field)) continue;
                 if (customer.Golden.Get(mapped.Field) is not { } golden || link.Troubles.Get(mapped.Field) is { Kind: not TroubleKind.Watched }) continue;
                 if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
-                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value));
+                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
             }
         }
     }

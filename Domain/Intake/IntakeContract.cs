@@ -62,5 +62,19 @@ public abstract record IntakeAnswer
         EditOutcome Outcome, string? CustomerId, long Revision, ImmutableArray<FieldOutcome> Fields, string? Reason = null, string? Advice = null) : IntakeAnswer;
 
     /// <summary>Recorded or not, nobody knows; send the same edit again.</summary>
+    /// <param name="Reason">One of <see cref="TryAgainReason"/>, or what the store or the customer told.</param>
     public sealed record TryAgain(string Reason) : IntakeAnswer;
+}
+
+/// <summary>Why intake itself hands an edit back.</summary>
+public static class TryAgainReason
+{
+    /// <summary>As many edits are in flight as this worker takes; this one was not looked at.</summary>
+    public const string Busy = "busy";
+
+    /// <summary>Its record moved from customer to customer faster than intake could follow.</summary>
+    public const string Moving = "moving";
+
+    /// <summary>It is to be parked, and could not be stored as parked.</summary>
+    public const string NotParked = "not-parked";
 }

@@ -12,10 +12,6 @@ namespace OrleansCrm.Domain.Intake;
 /// </remarks>
 public sealed class IntakeMachine
 {
-    const string Busy = "busy";
-    const string Moving = "moving";
-    const string NotParked = "not-parked";
-
     readonly IntakeOptions _options;
     readonly RecordCache _cache;
     readonly Dictionary<long, Work> _works = [];
@@ -68,7 +64,7 @@ public sealed class IntakeMachine
         if (_works.Count >= _options.EditsMax)
         {
             counters.HandedBack++;
-            effects.Add(new IntakeEffect.Answer(receive.Ticket, new IntakeAnswer.TryAgain(Busy)));
+            effects.Add(new IntakeEffect.Answer(receive.Ticket, new IntakeAnswer.TryAgain(TryAgainReason.Busy)));
             return;
         }
 
@@ -80,7 +76,10 @@ public sealed class IntakeMachine
         switch (IntakeRules.Judge(hub, edit, receive.ReceivedAt, _options.EditSizeMax))
         {
             case IntakeVerdict.Refuse refuse: Refuse(work, refuse.Reason, refuse.Advice, effects); break;
-            case IntakeVerdict.Park park: Park(work, new(EditOutcome.Parked, null, 0, [], park.Reason, park.Advice), hub, effects); break;
+            case IntakeVerdict.Park park:
+                work.ToPark = new(EditOutcome.Parked, null, 0, [], park.Reason, park.Advice);
+                Route(work, hub, effects);
+                break;
             default: Route(work, hub, effects); break;
         }
     }
@@ -89,7 +88,9 @@ public sealed class IntakeMachine
     void Route(Work work, HubDefinition hub, ICollection<IntakeEffect> effects)
     {
         var record = work.Edit.Source;
-        if (_cache.Find(record) is { } customerId)
+
+        // One that is to be parked is looked up all the same, and afresh: what an erased person's record says must not be kept, parked or not.
+        if (work.ToPark is null && _cache.Find(record) is { } customerId)
         {
             Offer(work, customerId, adopt: false, effects);
             return;
@@ -99,9 +100,9 @@ public sealed class IntakeMachine
             line.Works.Enqueue(work);
             return;
         }
-        _lines[record] = line = new(record);
+        _lines[record] = line = new(record) { Looked = 1 };
         line.Works.Enqueue(work);
-        if (hub.Planted == PlantedFault.FoundWithoutLooking) FoundOrSettle(line, [], looked: 1, hub, effects);
+        if (hub.Planted == PlantedFault.FoundWithoutLooking) FoundOrSettle(line, [], hub, effects);
         else _askRecords.Enqueue(line);
     }
 
@@ -121,27 +122,31 @@ public sealed class IntakeMachine
             }
             else if (record.CustomerId is { } customerId)
             {
-                Release(line, customerId, effects);
+                Release(line, customerId, hub, effects);
             }
             else
             {
-                FoundOrSettle(line, found, line.Looked, hub, effects);
+                FoundOrSettle(line, found, hub, effects);
             }
         }
     }
 
     /// <summary>Nobody holds the record of this line: deals with the edits that found nothing until one leads that can.</summary>
-    /// <param name="looked">Edits that were there before the look-up was sent. For one that came later it may be old: the record may have been erased since.</param>
-    void FoundOrSettle(Line line, Dictionary<SourceRecord, RecordFound> found, int looked, HubDefinition hub, ICollection<IntakeEffect> effects)
+    void FoundOrSettle(Line line, Dictionary<SourceRecord, RecordFound> found, HubDefinition hub, ICollection<IntakeEffect> effects)
     {
-        for (; line.Works.TryPeek(out var leader); looked--)
+        while (line.Works.TryPeek(out var leader))
         {
-            if (looked == 0)
+            if (line.Looked <= 0)
             {
                 _askRecords.Enqueue(line);
                 return;
             }
-            if (leader.Edit.Into is { } into && leader.Edit.Kind is EditKind.MergedInto or EditKind.Converted)
+            if (leader.ToPark is { } toPark)
+            {
+                line.Dequeue();
+                Park(leader, toPark, hub, effects);
+            }
+            else if (leader.Edit.Into is { } into && leader.Edit.Kind is EditKind.MergedInto or EditKind.Converted)
             {
                 if (!found.TryGetValue(into, out var other))
                 {
@@ -153,14 +158,19 @@ public sealed class IntakeMachine
                     Offer(leader, holder, adopt: true, effects);
                     return;
                 }
-                line.Works.Dequeue();
+                line.Dequeue();
                 if (other.Suppressed) RefuseSuppressed(leader, effects);
                 else Done(leader, new(EditOutcome.Unchanged, null, 0, []), effects);
             }
             else if (!IntakeRules.Founds(leader.Edit))
             {
-                line.Works.Dequeue();
+                line.Dequeue();
                 Done(leader, new(EditOutcome.Unchanged, null, 0, []), effects);
+            }
+            else if (leader.Edit.CreationKey is { } created && CreationKeys.CustomerOf(created) is { } creator && leader.Rounds == 0)
+            {
+                Offer(leader, creator, adopt: true, effects, found: false);   // we made this record; its report has overtaken our receipt
+                return;
             }
             else
             {
@@ -249,8 +259,8 @@ public sealed class IntakeMachine
         }
 
         if (line is null) return;
-        line.Works.Dequeue();
-        if (message.Answer is OfferAnswer { Outcome: EditOutcome.Applied or EditOutcome.Unchanged }) Release(line, message.CustomerId, effects);
+        line.Dequeue();
+        if (message.Answer is OfferAnswer { Outcome: EditOutcome.Applied or EditOutcome.Unchanged }) Release(line, message.CustomerId, hub, effects);
         else Lead(line);
     }
 
@@ -260,9 +270,9 @@ public sealed class IntakeMachine
         _cache.Forget(work.Edit.Source, customerId);
         if (++work.Rounds > _options.RoundsMax)
         {
-            HandBack(work, Moving, effects);
+            HandBack(work, TryAgainReason.Moving, effects);
             if (line is null) return;
-            line.Works.Dequeue();
+            line.Dequeue();
             Lead(line);
         }
         else if (movedTo is not null && movedTo != customerId)
@@ -281,9 +291,9 @@ public sealed class IntakeMachine
 
     void ParkStored(IntakeMessage.ParkStored message, ICollection<IntakeEffect> effects)
     {
-        if (!_works.TryGetValue(message.Ticket, out var work) || work.WhenParked is not { } done) return;
+        if (!_works.TryGetValue(message.Ticket, out var work) || work is not { IsParking: true, ToPark: { } done }) return;
         if (message.Stored) Done(work, done, effects);
-        else HandBack(work, NotParked, effects);
+        else HandBack(work, TryAgainReason.NotParked, effects);
     }
 
     void LookUpNext(ICollection<IntakeEffect> effects)
@@ -318,11 +328,18 @@ public sealed class IntakeMachine
     }
 
     /// <summary>The customer of this line's record is known: nobody has to wait any longer.</summary>
-    void Release(Line line, string customerId, ICollection<IntakeEffect> effects)
+    void Release(Line line, string customerId, HubDefinition hub, ICollection<IntakeEffect> effects)
     {
         Close(line);
         _cache.Remember(line.Record, customerId);
-        while (line.Works.TryDequeue(out var work)) Offer(work, customerId, adopt: false, effects);
+        while (line.Works.Count > 0)
+        {
+            var isLooked = line.Looked > 0;
+            var work = line.Dequeue();
+            if (work.ToPark is not { } done) Offer(work, customerId, adopt: false, effects);
+            else if (isLooked) Park(work, done, hub, effects);
+            else Route(work, hub, effects);
+        }
     }
 
     /// <summary>The edit that led is gone without finding a customer: the next one looks for itself.</summary>
@@ -346,19 +363,20 @@ public sealed class IntakeMachine
         line.AskAgain.Clear();
     }
 
-    static void Offer(Work work, string customerId, bool adopt, ICollection<IntakeEffect> effects)
+    static void Offer(Work work, string customerId, bool adopt, ICollection<IntakeEffect> effects, bool found = true)
     {
         work.OfferedTo = customerId;
         work.Adopt = adopt;
-        effects.Add(new IntakeEffect.Offer(work.Ticket, customerId, new(work.Edit, work.ReceivedAt, adopt)));
+        effects.Add(new IntakeEffect.Offer(work.Ticket, customerId, new(work.Edit, work.ReceivedAt, adopt, found)));
     }
 
     void Park(Work work, IntakeAnswer.Done done, HubDefinition hub, ICollection<IntakeEffect> effects)
     {
         var parked = new ParkedEdit(
             ParkedEdit.IdOf(work.Edit), work.Edit, done.Reason ?? ParkReason.UnresolvedMapping, done.Advice ?? ParkReason.AdviceFor(done.Reason), work.ReceivedAt);
-        work.WhenParked = done with { Reason = parked.Reason, Advice = parked.Advice };
-        if (hub.Planted == PlantedFault.DropParkedEdit) Done(work, work.WhenParked, effects);
+        work.ToPark = done with { Reason = parked.Reason, Advice = parked.Advice };
+        work.IsParking = true;
+        if (hub.Planted == PlantedFault.DropParkedEdit) Done(work, work.ToPark, effects);
         else effects.Add(new IntakeEffect.Park(work.Ticket, parked));
     }
 
@@ -399,7 +417,7 @@ public sealed class IntakeMachine
         return counters;
     }
 
-    /// <summary>One edit on its way. From <see cref="Receive"/> to its one answer it is in exactly one place: a line, an offer, or a park.</summary>
+    /// <summary>One edit on its way. Until its one answer it stands in a line, is offered to a customer (the leader of a line does both), or is being parked.</summary>
     sealed class Work(long ticket, Edit edit, DateTimeOffset receivedAt, string freshCustomerId, Counters counters)
     {
         public long Ticket { get; } = ticket;
@@ -419,8 +437,11 @@ public sealed class IntakeMachine
 
         public int Rounds { get; set; }
 
-        /// <summary>The answer once the edit is stored as parked; null: it is not being parked.</summary>
-        public IntakeAnswer.Done? WhenParked { get; set; }
+        /// <summary>The answer once the edit is stored as parked; null: it is not to be parked.</summary>
+        public IntakeAnswer.Done? ToPark { get; set; }
+
+        /// <summary>It has been handed to the store to be kept.</summary>
+        public bool IsParking { get; set; }
     }
 
     /// <summary>The edits of a record that nobody is known to hold. Never empty between two steps; the first one leads.</summary>
@@ -430,8 +451,14 @@ public sealed class IntakeMachine
 
         public Queue<Work> Works { get; } = new();
 
-        /// <summary>Its edits when its record was last asked for.</summary>
+        /// <summary>So many of the first edits were there before the last look-up was sent. For those behind them it may be old: the record may have been erased since.</summary>
         public int Looked { get; set; }
+
+        public Work Dequeue()
+        {
+            Looked--;
+            return Works.Dequeue();
+        }
 
         /// <summary>Identity keys of the leader's edit.</summary>
         public ImmutableArray<string> Keys { get; set; } = [];

@@ -242,7 +242,8 @@ public sealed class IntakeMachineTests
     [Fact]
     public void A_parked_edit_is_answered_when_it_is_stored()
     {
-        var effects = Receive(Change(Contact("1"), "shoe size", "43"));
+        Receive(Change(Contact("1"), "shoe size", "43"));
+        var effects = LookedUp(Contact("1"), null);
 
         var stored = Step(new IntakeMessage.ParkStored(1, Stored: true));
 
@@ -252,9 +253,21 @@ public sealed class IntakeMachineTests
     }
 
     [Fact]
+    public void What_an_erased_persons_record_says_is_not_even_parked()
+    {
+        Known("1", "cus_a");
+        Receive(Change(Contact("1"), "shoe size", "43"));
+
+        var effects = Step(new IntakeMessage.LookedUp(2, [new(Contact("1"), null, Suppressed: true)]));
+
+        Assert.Equal(RefusalReason.Suppressed, Done(effects).Reason);
+    }
+
+    [Fact]
     public void An_edit_that_could_not_be_stored_as_parked_is_handed_back()
     {
         Receive(Change(Contact("1"), "shoe size", "43"));
+        LookedUp(Contact("1"), "cus_a");
 
         Assert.IsType<IntakeAnswer.TryAgain>(Assert.IsType<IntakeEffect.Answer>(Assert.Single(Step(new IntakeMessage.ParkStored(1, Stored: false)))).Value);
     }

@@ -108,14 +108,19 @@ sealed class IntakeWorld(PlantedFault planted)
         var (edit, id) = (offer.Call.Edit, offer.CustomerId);
         if (_movedTo.TryGetValue(id, out var movedTo)) return new CustomerAnswer.NotMine(movedTo);
         var held = _holders.TryGetValue(edit.Source, out var holder);
+        var sent = _sent[offer.Ticket];
+        if (!held && offer.Call.Adopt && _suppressed.Contains(edit.Source))
+        {
+            // The store takes no suppressed record, which covers the erasure that came between look-up and commit. Intake has to stop the rest.
+            if (sent.WasSuppressed) throw new InvalidOperationException($"{edit.Source} of an erased person was offered again.");
+            return new CustomerAnswer.NotMine();
+        }
         if (held ? holder != id : !offer.Call.Adopt) return new CustomerAnswer.NotMine();
         if (_recorded.ContainsKey(edit.Id)) return new OfferAnswer(EditOutcome.Unchanged, 1, []);
         if (edit.Id.Length % 13 == 0) return new OfferAnswer(EditOutcome.Parked, 1, [], ParkReason.UnresolvedMapping);
 
-        var sent = _sent[offer.Ticket];
         if (!held)
         {
-            if (sent.WasSuppressed) throw new InvalidOperationException($"{edit.Source} of an erased person was taken in again.");
             if (sent.KeyWasHeld && id == $"cus_{offer.Ticket}")
             {
                 throw new InvalidOperationException($"{edit.Source} founded a customer beside the one that holds its key.");
@@ -137,7 +142,7 @@ sealed class IntakeWorld(PlantedFault planted)
                 IntakeAnswer.TryAgain => true,
                 IntakeAnswer.Done { Outcome: EditOutcome.Applied } => _recorded.ContainsKey(id),
                 IntakeAnswer.Done { Outcome: EditOutcome.Unchanged } => _recorded.ContainsKey(id) || !IntakeRules.Founds(sent.Edit),
-                IntakeAnswer.Done { Outcome: EditOutcome.Parked } => _parked.Contains(ParkedEdit.IdOf(sent.Edit)),
+                IntakeAnswer.Done { Outcome: EditOutcome.Parked } => _parked.Contains(ParkedEdit.IdOf(sent.Edit)) && !sent.WasSuppressed,
                 IntakeAnswer.Done { Outcome: EditOutcome.Refused } done => !_recorded.ContainsKey(id) || done.Reason == RefusalReason.Suppressed,
                 _ => false,
             };
