@@ -60,6 +60,16 @@ public sealed class FieldEvidence
         return new(past, statements.RemoveAt(0), Writes);
     }
 
+    /// <summary>Whether the statement is here already: to add it again would change nothing.</summary>
+    public bool Holds(Statement statement)
+    {
+        foreach (var known in Statements)
+        {
+            if (Statement.Compare(known, statement) == 0) return true;
+        }
+        return false;
+    }
+
     /// <summary>Adds a write of ours, or what has become of it.</summary>
     /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
     public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
