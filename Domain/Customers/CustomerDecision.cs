@@ -232,6 +232,8 @@ public sealed class CustomerDecision
         if (_hub.Planted is PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) return false;
         foreach (var write in evidence.Writes)
         {
+            // Whether an open write was made at all only its end tells.
+            if (write.Intent.State != IntentState.Done) continue;
             if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
             if (by.Actor.Kind == ActorKind.Hub && !FieldEvidence.IsOlder(by, write.Intent) && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
