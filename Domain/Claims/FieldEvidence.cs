@@ -148,6 +148,18 @@ public sealed class FieldEvidence
         return at >= 0 && echoes[at];
     }
 
+    /// <summary>Whether a report that passes for an echo may as well be somebody's word: nothing but a write whose end nobody knows explains it, it does not carry our mark, and it is from after the last time at which that write could take effect.</summary>
+    public bool IsDoubtfulEcho(Statement statement, FieldRules rules)
+    {
+        if (statement.By.Actor.Kind == ActorKind.Hub) return false;
+        foreach (var write in Writes)
+        {
+            if (write.Refused || !Matches(write, statement.Value, rules, aspect: null)) continue;
+            if (!write.Intent.MayStillTakeEffect || !IsAfter(statement.By, write.Intent, rules)) return false;
+        }
+        return true;
+    }
+
     /// <summary>Whether a value is one of our writes as the record shows it: the value written, or this system's rendering of it.</summary>
     public bool Shows(FieldIntent write, FieldValue value, FieldRules rules) => Matches(write, value, rules, aspect: null);
 
@@ -347,7 +359,7 @@ public sealed class FieldEvidence
     }
 
     /// <summary>Whether the edit preceded the write, whatever clocks say.</summary>
-    static bool IsOlder(EditEvidence edit, Intent write) =>
+    internal static bool IsOlder(EditEvidence edit, Intent write) =>
         edit.Version is { } version && write.SavedVersion is { } saved ? version < saved : edit.ReceivedAt < write.Start;
 
     /// <summary>Whether the edit surely preceded the write's effect.</summary>

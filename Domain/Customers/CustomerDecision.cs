@@ -233,7 +233,7 @@ public sealed class CustomerDecision
         foreach (var write in evidence.Writes)
         {
             if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
-            if (by.Actor.Kind == ActorKind.Hub && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (by.Actor.Kind == ActorKind.Hub && !FieldEvidence.IsOlder(by, write.Intent) && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
         }
         return false;
@@ -648,6 +648,8 @@ public sealed class CustomerDecision
     void Touch(Receipt receipt)
     {
         if (_customer!.Link(receipt.LinkId) is not { Intent: { } intent } link) return;
+        // A write that was taken shows that the record is there after all.
+        _resolveAll |= receipt.State == IntentState.Done && link.LastGone is not null;
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not null) _touched.Add(name);

@@ -83,7 +83,14 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
 
     static LinkState Presence(Link link, Customer customer, RecordTypeDefinition type)
     {
-        if (link.ExternalId is null) return link.State == LinkState.OutOfScope ? LinkState.Wanted : link.State;
+        if (link.ExternalId is null)
+        {
+            if (link.State is not (LinkState.Wanted or LinkState.OutOfScope)) return link.State;
+            // A wish that another record of the same system has met meanwhile would make a second one.
+            return customer.Links.Any(l => l.System == link.System && l.ExternalId is not null && !(l.IsGone && l.LastGone!.Kind is (EditKind.MergedInto or EditKind.Converted)))
+                ? LinkState.OutOfScope
+                : LinkState.Wanted;
+        }
         if (!link.IsGone) return link.State is LinkState.Suppressed && link.LastGone is null ? LinkState.Suppressed : LinkState.Linked;
         return link.LastGone!.Kind switch
         {

@@ -235,7 +235,9 @@ public sealed class FieldResolver
         foreach (var statement in evidence.Statements)
         {
             // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
-            if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
+            if (statement.Value != Denied) continue;
+            // Where nobody can tell a person's no from a late effect of ours, it is a no.
+            if (evidence.IsEcho(statement, rules) ? !evidence.IsDoubtfulEcho(statement, rules) : rules.Counts(statement)) continue;
             if (!(statement.By.ToStamp() <= latest)) latest = statement.By.ToStamp();
         }
         return latest;

@@ -252,7 +252,7 @@ sealed class CustomerWorld
 
     bool End(RecordWrite call, bool calm)
     {
-        if (Now > call.StartBefore && !calm) return Tell(call, new WriteOutcome.Transient("too-late"));
+        if (Now > call.StartBefore) return Tell(call, new WriteOutcome.Transient("too-late"));
         foreach (var field in call.Fields)
         {
             var key = (call.LinkId, field.Field);
