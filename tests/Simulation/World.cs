@@ -87,7 +87,7 @@ sealed partial class World
         _faults = chance.Branch(12);
         _systems = new FakeSystem[plan.Systems.Length];
         for (var i = 0; i < _systems.Length; i++) _systems[i] = new FakeSystem(plan.Systems[i], plan, _clock, chance.Branch(20 + (ulong)i), _story);
-        _store = new FakeStore(_clock, plan.PartitionCount, _systems.Length);
+        _store = new FakeStore(_clock, plan.PartitionCount, _systems.Length, plan.StoresText);
         _silos = new Silo[plan.Silos];
         for (var i = 0; i < _silos.Length; i++)
         {

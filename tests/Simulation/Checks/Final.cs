@@ -9,6 +9,8 @@ sealed partial class World
     {
         CheckAcknowledged();
         CheckRevisions();
+        CheckMemory();
+        CheckOrder();
         CheckHolders();
         CheckGolden();
         CheckCreates();

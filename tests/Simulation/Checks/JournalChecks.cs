@@ -1,5 +1,7 @@
+using System.Text;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Journal;
 
 namespace OrleansCrm.Simulation;
 
@@ -60,6 +62,21 @@ sealed partial class World
                 if (entries[i].Revision != i + 1) Violate(3, $"entry {i + 1} of {id} is revision {entries[i].Revision}");
                 if (entries[i].DefinitionVersion < version) Violate(3, $"entry {id}#{i + 1} was decided under definition {entries[i].DefinitionVersion}, the one before under {version}");
                 version = entries[i].DefinitionVersion;
+            }
+        }
+    }
+
+    /// <summary>Rule 3 again: what an activation holds in memory is what a fold of the stored entries gives, to the letter.</summary>
+    void CheckMemory()
+    {
+        if (!_plan.StoresText) return;
+        foreach (var silo in _silos)
+        {
+            foreach (var (id, slot) in silo.Activations)
+            {
+                if (slot.Machine.Committed is not { } held || held.Revision != _store.RevisionOf(id)) continue;
+                var folded = CustomerFold.Apply(null, _store.EntriesOf(id), Newest)!;
+                if (!CustomerJson.Write(held).AsSpan().SequenceEqual(CustomerJson.Write(folded))) Violate(3, $"silo {silo.Index} holds {id} at revision {held.Revision} otherwise than its entries fold to:\n{Encoding.UTF8.GetString(CustomerJson.Write(held))}\n{Encoding.UTF8.GetString(CustomerJson.Write(folded))}");
             }
         }
     }

@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Simulation.Time;
 
 namespace OrleansCrm.Simulation.Hub;
@@ -12,6 +13,7 @@ sealed class FakeStore : IAppendView
 {
     readonly Clock _clock;
     readonly int _partitionCount;
+    readonly bool _storesText;
     readonly List<PlacedEntry>[] _journal;
     readonly Dictionary<string, List<JournalEntry>> _entries = new(StringComparer.Ordinal);
     readonly Dictionary<string, string> _keys = new(StringComparer.Ordinal);
@@ -20,11 +22,12 @@ sealed class FakeStore : IAppendView
     readonly Dictionary<string, Customer> _folds = new(StringComparer.Ordinal);
     readonly DeliveryRows[] _deliveries;
 
-    public FakeStore(Clock clock, int partitionCount, int systemCount)
+    public FakeStore(Clock clock, int partitionCount, int systemCount, bool storesText)
     {
         _deliveries = new DeliveryRows[systemCount];
         for (var s = 0; s < systemCount; s++) _deliveries[s] = new DeliveryRows(partitionCount);
         _clock = clock;
+        _storesText = storesText;
         _partitionCount = partitionCount;
         _journal = new List<PlacedEntry>[partitionCount];
         for (var p = 0; p < partitionCount; p++) _journal[p] = [];
@@ -61,8 +64,9 @@ sealed class FakeStore : IAppendView
     public AppendAnswer.Decided Append(AppendBatch batch)
     {
         var decision = AppendRules.Decide(batch, this, _clock.NowUtc, _partitionCount);
-        foreach (var placed in decision.Entries)
+        foreach (var decided in decision.Entries)
         {
+            var placed = _storesText ? decided with { Entry = EntryJson.Read(EntryJson.Write(decided.Entry)) } : decided;
             _journal[placed.Position.Partition].Add(placed);
             Entries++;
             if (!_entries.TryGetValue(placed.Entry.CustomerId, out var entries))
@@ -106,6 +110,6 @@ sealed class FakeStore : IAppendView
     /// <summary>Kept only if it is newer than the one there is.</summary>
     public void KeepSnapshot(Customer customer)
     {
-        if (!_snapshots.TryGetValue(customer.Id, out var kept) || kept.Revision < customer.Revision) _snapshots[customer.Id] = customer;
+        if (!_snapshots.TryGetValue(customer.Id, out var kept) || kept.Revision < customer.Revision) _snapshots[customer.Id] = _storesText ? CustomerJson.Read(CustomerJson.Write(customer)) : customer;
     }
 }

@@ -48,6 +48,7 @@ static class PlanMaker
             Edits = rest.OneIn(8) ? rest.Between(14, 30) : rest.Between(4, 14),
             Activity = rest.Ticks(Clock.Minute, 25 * Clock.Minute),
             Silos = rest.Between(1, 3),
+            StoresText = rest.OneIn(16),
             PartitionCount = rest.Between(1, 4),
         };
     }

@@ -26,6 +26,9 @@ sealed class WorldPlan
 
     public int Silos { get; init; }
 
+    /// <summary>Entries and snapshots go through their written form on the way into the store.</summary>
+    public bool StoresText { get; init; }
+
     public int PartitionCount { get; init; }
 }
 
