@@ -811,7 +811,7 @@ public sealed class CustomerDecision
     {
         for (var i = 1; i < fields.Length; i++)
         {
-            if (string.CompareOrdinal(fields[i - 1].Field, fields[i].Field) > 0) return fields.Sort((l, r) => string.CompareOrdinal(l.Field, r.Field));
+            if (string.CompareOrdinal(fields[i - 1].Field, fields[i].Field) > 0) return [.. fields.OrderBy(f => f.Field, StringComparer.Ordinal)];
         }
         return fields;
     }
