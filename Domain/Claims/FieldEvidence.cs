@@ -60,6 +60,16 @@ public sealed class FieldEvidence
         return new(past, statements.RemoveAt(0), Writes);
     }
 
+    /// <summary>Whether the statement is here already: to add it again would change nothing.</summary>
+    public bool Holds(Statement statement)
+    {
+        foreach (var known in Statements)
+        {
+            if (Statement.Compare(known, statement) == 0) return true;
+        }
+        return false;
+    }
+
     /// <summary>Adds a write of ours, or what has become of it.</summary>
     /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
     public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
@@ -304,6 +314,10 @@ public sealed class FieldEvidence
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
+        foreach (var claim in Past)
+        {
+            if (!Matches(write, aspect is null ? claim.Value : aspect(claim.Value), rules, aspect) && IsAfter(claim.LastBy, write.Intent, rules)) return false;
+        }
         for (var i = 0; i < index; i++)
         {
             if (echoes[i]) continue;
@@ -340,8 +354,9 @@ public sealed class FieldEvidence
         return false;
     }
 
+    // Our mark on a report of the whole record says that the last save was ours, not that each of its values is.
     static bool IsTied(EditEvidence by, Intent write) =>
-        by.Actor.Kind == ActorKind.Hub || (by.Version is { } version && version == write.SavedVersion);
+        (by.IsChange && by.Actor.Kind == ActorKind.Hub) || (by.Version is { } version && version == write.SavedVersion);
 
     Known FindKnown(FieldRules rules)
     {

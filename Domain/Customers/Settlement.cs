@@ -22,11 +22,12 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         var golden = Resolve(present, type, hub, revision, decidedUnder, touched);
         if (scoped)
         {
-            var preview = CustomerFold.ApplyResults(present, Shell(customer, golden), hub);
+            var preview = present with { Golden = CustomerFold.Apply(present.Golden, golden) };
             states = [.. preview.Links.Select(l => InScope(l, preview, hub))];
             golden = Resolve(With(customer, states), type, hub, revision, decidedUnder, null);
         }
-        var settled = golden.IsEmpty ? With(customer, states) : CustomerFold.ApplyResults(With(customer, states), Shell(customer, golden), hub);
+        var settled = With(customer, states);
+        if (!golden.IsEmpty) settled = settled with { Golden = CustomerFold.Apply(settled.Golden, golden) };
         var changes = ImmutableArray.CreateBuilder<LinkChange>();
         for (var i = 0; i < states.Length; i++)
         {
@@ -53,16 +54,6 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         }
         return merged.ToImmutable();
     }
-
-    static JournalEntry Shell(Customer customer, ImmutableArray<GoldenChange> golden) => new()
-    {
-        CustomerId = customer.Id,
-        RecordType = customer.RecordType,
-        Revision = customer.Revision,
-        DefinitionVersion = customer.DefinitionVersion,
-        At = default,
-        Golden = golden,
-    };
 
     static Customer With(Customer customer, ImmutableArray<LinkState> states)
     {

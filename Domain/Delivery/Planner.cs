@@ -37,7 +37,10 @@ public static class Planner
     internal const string CreateUnconfirmedAdvice = "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.";
 
     /// <summary>What must be done for a link now.</summary>
-    public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now)
+    public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) => Plan(customer, link, hub, now, probe: false);
+
+    /// <param name="probe">Only whether there is something to write is asked: the first difference will do.</param>
+    static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now, bool probe)
     {
         var rules = hub.Rules.Of(customer.RecordType, link.System, link.Object);
         if (rules.System is not { } system || rules.Mapping is not { } mapping || customer.Status is CustomerStatus.Merged or CustomerStatus.Erased) return LinkPlan.Nothing.Instance;
@@ -47,7 +50,7 @@ public static class Planner
         var plan = link.State switch
         {
             LinkState.Wanted => Creation(customer, link, mapping, hub),
-            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub),
+            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub, probe),
             _ => LinkPlan.Nothing.Instance,
         };
         if (plan is not LinkPlan.Write) return plan;
@@ -61,7 +64,10 @@ public static class Planner
 
     /// <summary>Whether delivery should look at the link: a level that every entry records anew. A write under way is looked after by the delivery that began it.</summary>
     public static bool IsDue(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) =>
-        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
+        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now, probe: true) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
+
+    // Stands for any update where nobody asks for its fields.
+    static readonly LinkPlan SomeUpdate = new LinkPlan.Write(WriteKind.Update, [], Operations.None);
 
     static LinkPlan Pending(Link link, Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
     {
@@ -100,7 +106,7 @@ public static class Planner
         return fields.Count == 0 ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
     }
 
-    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub)
+    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, bool probe)
     {
         if (mapping.Update == UpdatePolicy.Never) return LinkPlan.Nothing.Instance;
         ImmutableArray<FieldWrite>.Builder? fields = null;
@@ -113,7 +119,8 @@ public static class Planner
                 waits ??= mapped.Field;
                 continue;
             }
-            fields ??= ImmutableArray.CreateBuilder<FieldWrite>();
+            if (probe) return SomeUpdate;
+            fields ??= ImmutableArray.CreateBuilder<FieldWrite>(4);
             fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, rendered));
         }
         if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);

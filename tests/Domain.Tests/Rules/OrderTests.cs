@@ -132,8 +132,11 @@ abstract record Fact
 
 static class Facts
 {
-    // Statements about one field of one record stay within what it remembers exactly.
+    // Of a record whose last write is still under way.
+    static readonly DateTimeOffset Never = DateTimeOffset.MaxValue;
+
     const int EditsMax = 16;
+    // Statements about one field of one record stay within what it remembers exactly.
     const int EditsPerRecordMax = 7;
 
     static readonly SourceRecord[] Records = [.. RuleHub.Systems.Select(s => new SourceRecord(s, RuleHub.Object, "1")), new("alpha", RuleHub.Object, "2")];
@@ -200,6 +203,7 @@ static class Facts
     // One write at a time to a record.
     static Fact.Began? Write(Tape tape, SourceRecord record, List<Fact> facts, Dictionary<SourceRecord, DateTimeOffset> last, bool rendersCase)
     {
+        if (last.GetValueOrDefault(record) == Never) return null;
         var start = last.GetValueOrDefault(record, RuleHub.Noon).AddSeconds(30 * (1 + tape.Next(12)));
         var end = start.AddSeconds(20 + 20 * tape.Next(4));
         last[record] = end;
@@ -210,19 +214,19 @@ static class Facts
         {
             0 => new WriteOutcome.Transient("unavailable"),
             1 => null,
-            2 => new WriteOutcome.Done(null, [.. began.Fields.Select(f => rendersCase ? Rendered(tape, f) : f).Select(f => new FieldStored(f.Field, f.Value))], null, start.AddSeconds(10)),
-            3 => new WriteOutcome.Done(null, [], Version(start.AddSeconds(10)), start.AddSeconds(10)),
-            _ => new WriteOutcome.Done(null, [], null, tape.Chance(2) ? start.AddSeconds(10) : null),
+            2 => new WriteOutcome.Done(null, [.. began.Fields.Select(f => rendersCase ? Rendered(tape, f) : f).Select(f => new FieldStored(f.Field, f.Value))], null, start.AddSeconds(11)),
+            3 => new WriteOutcome.Done(null, [], Version(start.AddSeconds(11)), start.AddSeconds(11)),
+            _ => new WriteOutcome.Done(null, [], null, tape.Chance(2) ? start.AddSeconds(11) : null),
         };
         if (outcome is not null) facts.Add(new Fact.Ended(began, end, outcome));
-        else last[record] = DateTimeOffset.MaxValue.AddDays(-9);
+        else last[record] = Never;
         return began;
     }
 
     // A system counts its saves as time goes.
     static long Version(DateTimeOffset time) => (time - RuleHub.Noon).Ticks / TimeSpan.TicksPerSecond + 10_000;
 
-    /// <summary>Any order in which the hub can come to know: a link before what is written to it, a write before its end, and before reports of what it put there.</summary>
+    /// <summary>Any order in which the hub can come to know: a link before what is written to it, a write before its end and before reports of what it put there, and nothing before it was said.</summary>
     public static List<int> Shuffle(List<Fact> facts, Tape tape)
     {
         var order = new List<int>(facts.Count);
@@ -243,7 +247,8 @@ static class Facts
         (Fact.Began began, Fact.Ended ended) => began == ended.Of,
         (Fact.Ended ended, Fact.Began began) => ended.Of.Record == began.Record && earlier < later,
         (Fact.Began began, Fact.Began other) => began.Record == other.Record && earlier < later,
-        (Fact.Began began, Fact.Said said) => said.Edit.Source == began.Record && said.Edit.Fields.Any(f => MayBeEcho(began, said.Edit, f)),
+        (Fact.Began began, Fact.Said said) => said.Edit.Source == began.Record
+            && (said.Edit.Time >= began.Start.AddSeconds(-2) || said.Edit.Fields.Any(f => MayBeEcho(began, said.Edit, f))),
         _ => false,
     };
 
