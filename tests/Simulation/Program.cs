@@ -11,18 +11,19 @@ var trace = new Option<ulong?>("--trace") { Description = "Run this one seed and
 var shown = new Option<int>("--show") { DefaultValueFactory = _ => 5, Description = "Violations to show in full." };
 var most = new Option<int>("--failures-max") { DefaultValueFactory = _ => 1_000, Description = "Stop after so many failed seeds." };
 var quiet = new Option<bool>("--quiet") { Description = "Only the summary." };
-var faults = new Option<bool>("--faults") { Description = "Search, for each planted fault, a seed that notices it: at most 60 seconds each." };
+var faults = new Option<bool>("--faults") { Description = "Search, for each planted fault, a seed that notices it: --seconds each." };
+var bound = new Option<int>("--seconds") { DefaultValueFactory = _ => 60, Description = "With --faults: longest search for one fault." };
 var output = new Option<string?>("--save-faults") { Description = "With --faults: store the catching seeds in this file." };
 var replay = new Option<string?>("--replay-faults") { Description = "Run the stored catching seeds of this file." };
 
-var root = new RootCommand("Runs simulated worlds and checks the rules of the hub in each.") { from, count, jobs, fault, trace, shown, most, quiet, faults, output, replay };
+var root = new RootCommand("Runs simulated worlds and checks the rules of the hub in each.") { from, count, jobs, fault, trace, shown, most, quiet, faults, bound, output, replay };
 root.SetAction(parsed =>
 {
     var log = Console.Out;
     if (parsed.GetValue(trace) is { } seed) return Trace(seed, parsed.GetValue(fault), log);
 
     int passed, failed;
-    if (parsed.GetValue(faults)) (passed, failed) = FaultSearch.Search(parsed.GetValue(jobs), parsed.GetValue(output), log);
+    if (parsed.GetValue(faults)) (passed, failed) = FaultSearch.Search(parsed.GetValue(jobs), TimeSpan.FromSeconds(parsed.GetValue(bound)), parsed.GetValue(output), log);
     else if (parsed.GetValue(replay) is { } file) (passed, failed) = FaultSearch.Replay(file, log);
     else (passed, failed) = Run(new SeedRange(parsed.GetValue(from), parsed.GetValue(count), parsed.GetValue(jobs), parsed.GetValue(fault)), parsed.GetValue(most), parsed.GetValue(quiet) ? 0 : parsed.GetValue(shown), parsed.GetValue(jobs), log);
     log.WriteLine($"{passed} passed, {failed} failed");

@@ -6,12 +6,10 @@ namespace OrleansCrm.Simulation.Runner;
 /// <summary>Looks, for each planted fault, for a world that notices it.</summary>
 static class FaultSearch
 {
-    static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
-
-    /// <summary>Faults whose damage no world can see, and the property that does: the search passes them by.</summary>
     /// <param name="jobs">Threads.</param>
+    /// <param name="bound">Longest search for one fault.</param>
     /// <param name="output">File for the catching seeds, one line per fault; null: only shown.</param>
-    public static (int Passed, int Failed) Search(int jobs, string? output, TextWriter log)
+    public static (int Passed, int Failed) Search(int jobs, TimeSpan bound, string? output, TextWriter log)
     {
         var lines = new List<string>();
         var (passed, failed) = (0, 0);
@@ -19,7 +17,7 @@ static class FaultSearch
         {
             if (fault == PlantedFault.None) continue;
             var range = new SeedRange(1, 1_000_000, jobs, fault);
-            range.Run(failuresMax: 1, within: Bound);
+            range.Run(failuresMax: 1, within: bound);
             if (range.Failed.Count == 0)
             {
                 failed++;
