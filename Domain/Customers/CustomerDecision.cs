@@ -704,7 +704,7 @@ public sealed class CustomerDecision
                 var goesOn = trouble is not null && (field.Value == write.Before || trouble.GoldenVersion == write.GoldenVersion);
                 var rounds = (goesOn ? trouble!.Rounds : 0) + 1;
                 var kind = rounds >= _hub.ContestedAfter ? TroubleKind.Contested : trouble?.Kind ?? TroubleKind.Watched;
-                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", write.GoldenVersion, rounds, write.Intent.Id)));
+                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", Math.Max(trouble?.GoldenVersion ?? 0, write.GoldenVersion), rounds, write.Intent.Id)));
             }
         }
     }
