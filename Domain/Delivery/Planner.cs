@@ -121,7 +121,7 @@ public static class Planner
             }
             if (probe) return SomeUpdate;
             fields ??= ImmutableArray.CreateBuilder<FieldWrite>(4);
-            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, rendered));
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Sure, rendered));
         }
         if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
         CompleteGroups(customer, link, mapping, rules, hub, fields);
@@ -179,7 +179,7 @@ public static class Planner
                 var known = link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!) ?? Known.Nothing;
                 // Blank over blank would be harmless, but for what somebody may have entered just now: that is not ours to take away.
                 if (golden.Value.IsBlank && known is { IsCertain: true, Value: null or { IsBlank: true } }) continue;
-                fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
+                fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Sure, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
             }
         }
     }
