@@ -319,13 +319,14 @@ sealed class CustomerWorld
         return new WriteOutcome.Done(record.Id, [], crm.TellsVersions ? record.Version : null, crm.TellsTimes ? Now : null);
     }
 
+    // Whoever asks for a field that is blank there is told so.
     void Read(Link link)
     {
         var crm = _crms[link.System];
         var record = link.ExternalId is { } id ? crm.Records.FirstOrDefault(r => r.Id == id) : crm.Records.FirstOrDefault(r => r.CreationKey == (link.CreationKey ?? link.Id));
         ReadOutcome outcome = record is null or { IsDeleted: true }
             ? new ReadOutcome.Missing(Now)
-            : new ReadOutcome.Found(record.Id, [.. record.Values.Select(v => new FieldStored(v.Key, v.Value))], crm.TellsVersions ? record.Version : null, Now);
+            : new ReadOutcome.Found(record.Id, [.. RuleHub.Fields.Select(f => new FieldStored(f, record.Value(f) ?? FieldValue.Cleared))], crm.TellsVersions ? record.Version : null, Now);
         _story.Add($"{Now:HH:mm:ss} hub reads {crm.System}: {outcome.GetType().Name}");
         Decide(new CustomerCall.Seen(link.Id, link.Epoch, outcome));
     }

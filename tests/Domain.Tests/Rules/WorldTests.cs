@@ -126,7 +126,8 @@ public sealed class WorldTests
             {
                 if (link.Troubles.Get(field) is { Kind: not TroubleKind.Watched }) continue;
                 var held = record.Value(field);
-                if (held != golden.Value && !(held is null && golden.Value.IsCleared)) Assert.Fail($"{world.Story}\n{link.System}/{link.ExternalId} holds {held} for {field}, golden is {golden.Value}.\n{CustomerText.Of(customer)}");
+                // These systems cannot tell the empty from nothing.
+                if (held != golden.Value && !(held is null or { IsBlank: true } && golden.Value.IsBlank)) Assert.Fail($"{world.Story}\n{link.System}/{link.ExternalId} holds {held} for {field}, golden is {golden.Value}.\n{CustomerText.Of(customer)}");
             }
         }
     }
