@@ -48,8 +48,10 @@ sealed partial class World
         StepActivation(silo, slot, new ActivationMessage.Called(ticket, cargo.Call));
     }
 
-    void AnswerCall(CallCargo cargo, CustomerAnswer answer)
+    void AnswerCall(Silo silo, CallCargo cargo, CustomerAnswer answer)
     {
+        // A silo never decides under an older version than the customer's last entry: told so, it loads the newer definition.
+        if (answer is CustomerAnswer.TryAgain { Reason: "definition" }) Plan(_clock.Now + StoreTime(), Kind.DefinitionIsHeard, silo.Index, silo.Life);
         if (cargo.Silo < 0)
         {
             UpkeepAnswered(cargo, answer);
@@ -95,7 +97,7 @@ sealed partial class World
                     Submit(silo, slot, submit.Commit);
                     break;
                 case ActivationEffect.Answer answer:
-                    if (slot.Callers.Remove(answer.Ticket, out var cargo)) AnswerCall(cargo, answer.Value);
+                    if (slot.Callers.Remove(answer.Ticket, out var cargo)) AnswerCall(silo, cargo, answer.Value);
                     break;
                 case ActivationEffect.Deactivate:
                     slot.Gone = true;
@@ -122,16 +124,7 @@ sealed partial class World
     Customer? LoadFor(Silo silo, string customerId)
     {
         var customer = _store.Load(customerId, silo.Hub);
-        if (customer is null) return null;
-
-        // A silo never decides under an older version than the customer's last entry: it loads the newer definition first.
-        if (customer.DefinitionVersion > silo.Hub.Version)
-        {
-            silo.Hub = _plan.Definitions[customer.DefinitionVersion - 1];
-            _story?.Add($"silo {silo.Index} meets definition {silo.Hub.Version} and loads it");
-            customer = _store.Load(customerId, silo.Hub);
-        }
-        if (_wires.OneIn(4)) _store.KeepSnapshot(customer!);
+        if (customer is not null && _wires.OneIn(4)) _store.KeepSnapshot(customer);
         return customer;
     }
 
@@ -166,7 +159,8 @@ sealed partial class World
                     SendAppend(silo, append);
                     break;
                 case CommitterEffect.Answer answer:
-                    if (silo.Submitted.Remove(answer.Ticket, out var slot)) Plan(_clock.Now, Kind.CommitIsAnswered, silo.Index, silo.Life, cargo: new Ending(slot, answer.Value));
+                    if (silo.Rearrangings.Remove(answer.Ticket, out var job)) RearrangingEnds(silo, job, answer.Value);
+                    else if (silo.Submitted.Remove(answer.Ticket, out var slot)) Plan(_clock.Now, Kind.CommitIsAnswered, silo.Index, silo.Life, cargo: new Ending(slot, answer.Value));
                     break;
                 default: throw new InvalidOperationException($"The world knows no {_committerEffects[i].GetType().Name}.");
             }

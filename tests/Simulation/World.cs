@@ -25,6 +25,7 @@ enum Kind
     ReportArrives,
     PollRuns,
     UpkeepRuns,
+    PeopleRearrange,
     DefinitionChanges,
     SiloCrashes,
     SiloStarts,
@@ -57,6 +58,7 @@ enum Kind
     DeliveryReachesSystem,
     CallIsGivenUp,
     DefinitionIsHeard,
+    RearrangingIsRead,
 }
 
 /// <summary>One simulated world: people, systems and a hub, on one thread and in virtual time.</summary>
@@ -99,7 +101,15 @@ sealed partial class World
     public static WorldResult Run(ulong seed, PlantedFault planted = PlantedFault.None, bool tell = false)
     {
         var world = new World(PlanMaker.Make(seed, planted), tell);
-        world.Live();
+        try
+        {
+            world.Live();
+        }
+        catch (Exception broken) when (broken is InvalidOperationException or ArgumentException or KeyNotFoundException or NullReferenceException or IndexOutOfRangeException or FormatException)
+        {
+            // A machine that stops the work because an invariant is broken has noticed something.
+            world.Violate(0, $"{broken.GetType().Name}: {broken.Message}{(tell ? "\n" + broken.StackTrace : "")}");
+        }
         return new WorldResult(seed, world._events, world._violations, world._story is { } story ? [.. story.Lines, .. world.CountsByKind()] : []);
     }
 
@@ -110,6 +120,7 @@ sealed partial class World
         SchedulePeople();
         SchedulePolls();
         ScheduleFaults();
+        for (var i = 0; i < _plan.Troubles.Rearrangements; i++) Plan(Clock.Start + _people.Ticks(_plan.Activity / 4, _plan.Activity + 3 * Clock.Minute), Kind.PeopleRearrange, -1);
         if (_plan.Troubles.DefinitionChangeAfter is { } after) Plan(Clock.Start + after, Kind.DefinitionChanges, -1);
         Plan(Clock.Start + UpkeepEvery, Kind.UpkeepRuns, -1);
 
@@ -194,6 +205,7 @@ sealed partial class World
                 Upkeep(thorough: false);
                 Plan(_clock.Now + UpkeepEvery, Kind.UpkeepRuns, -1);
                 break;
+            case Kind.PeopleRearrange: Rearrange(); break;
             case Kind.DefinitionChanges: ChangeDefinition(); break;
             case Kind.SiloCrashes: if (!_draining) Crash(next.Who); break;
             case Kind.SiloStarts: if (!_silos[next.Who].Alive) StartAgain(next.Who); break;
@@ -231,6 +243,7 @@ sealed partial class World
             case Kind.DeliveryReachesSystem: DeliveryReachesSystem(silo, (Reaching)next.Cargo!); break;
             case Kind.CallIsGivenUp: CallIsGivenUp(silo, (Flight)next.Cargo!); break;
             case Kind.DefinitionIsHeard: HearDefinition(silo); break;
+            case Kind.RearrangingIsRead: RearrangingIsRead(silo, (Rearranging)next.Cargo!); break;
             default: throw new InvalidOperationException($"The world knows no {kind}.");
         }
     }

@@ -206,6 +206,8 @@ sealed partial class World
         var isRefused = false;
         foreach (var entry in _store.EntriesOf(customer.Id))
         {
+            // What was refused by one of two that became one, or by the one that became two, is refused by all.
+            if (!(entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty) && _refusedBefore.TryGetValue((customer.Id, entry.Revision), out var before)) isRefused |= before.Contains(field.Name);
             foreach (var change in entry.Golden)
             {
                 if (!string.Equals(change.Field, field.Name, StringComparison.Ordinal) || change.Golden is not { } golden) continue;

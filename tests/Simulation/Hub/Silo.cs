@@ -36,6 +36,9 @@ sealed class Silo(int index, int siloCount, HubDefinition hub, int partitionCoun
     /// <summary>Committer ticket to the activation that waits for the answer.</summary>
     public Dictionary<long, ActivationSlot> Submitted { get; private set; } = [];
 
+    /// <summary>Committer ticket to the merge or unmerge that waits for the answer.</summary>
+    public Dictionary<long, Rearranging> Rearrangings { get; private set; } = [];
+
     public IntakeMachine Intake { get; private set; } = NewIntake();
 
     /// <summary>Intake ticket to the sender that waits.</summary>
@@ -53,6 +56,7 @@ sealed class Silo(int index, int siloCount, HubDefinition hub, int partitionCoun
         Activations = new(StringComparer.Ordinal);
         Committer = NewCommitter(partitionCount);
         Submitted = [];
+        Rearrangings = [];
         Intake = NewIntake();
         Posts = [];
         Calls = [];

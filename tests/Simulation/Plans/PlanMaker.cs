@@ -73,7 +73,7 @@ static class PlanMaker
             Deletes = chance.OneIn(3) ? chance.Between(1, 2) : 0,
             Merges = chance.OneIn(4) ? 1 : 0,
             Conversions = chance.OneIn(3) ? 1 : 0,
-            StewardEdits = chance.OneIn(3) ? chance.Between(1, 3) : 0,
+            Rearrangements = chance.OneIn(3) ? chance.Between(1, 4) : 0,
         };
     }
 

@@ -66,6 +66,6 @@ sealed class Troubles
 
     public int Conversions { get; init; }
 
-    /// <summary>Edits that a person makes in the hub.</summary>
-    public int StewardEdits { get; init; }
+    /// <summary>Customers that people merge or take apart in the hub.</summary>
+    public int Rearrangements { get; init; }
 }
