@@ -111,19 +111,12 @@ public sealed class FieldEvidence
     }
 
     /// <summary>What two sets of evidence about one record know together.</summary>
-    public FieldEvidence Union(FieldEvidence other)
+    public FieldEvidence Union(FieldEvidence other, FieldRules rules)
     {
-        var statements = Statements;
-        foreach (var statement in other.Statements)
-        {
-            var at = 0;
-            while (at < statements.Length && Statement.Compare(statements[at], statement) < 0) at++;
-            if (at < statements.Length && Statement.Compare(statements[at], statement) == 0) continue;
-            statements = statements.Insert(at, statement);
-        }
-        if (statements.Length > StatementsMax) statements = statements.RemoveRange(0, statements.Length - StatementsMax);
         var writes = Writes.AddRange(other.Writes.Where(w => !Writes.Any(o => o.Intent.Start == w.Intent.Start && o.Intent.Id == w.Intent.Id)));
-        return new(Past.IsEmpty ? other.Past : Past, statements, [.. writes.OrderBy(w => w.Intent.Start)]);
+        var union = new FieldEvidence(Past.IsEmpty ? other.Past : Past, Statements, [.. writes.OrderBy(w => w.Intent.Start)]);
+        foreach (var statement in other.Statements) union = union.With(statement, rules);
+        return union;
     }
 
     /// <summary>The same evidence with some edits undone by a person: they claim nothing, though the record may still hold what they said.</summary>

@@ -92,7 +92,7 @@ public sealed class CustomerDecision
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
         // What is asked now is asked under the new names.
-        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
+        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming, _hub);
         foreach (var (ticket, call) in calls)
         {
             switch (call)
@@ -530,16 +530,15 @@ public sealed class CustomerDecision
         if (intent is not null)
         {
             var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
-            var (any, unmoved) = (false, false);
+            var unmoved = false;
             foreach (var (name, evidence) in link.Fields)
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
-                any = true;
                 unmoved |= value == write.Before && value != write.Value && value != write.Rendering;
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
             // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
-            if ((shows && (!unmoved || _now >= Settled(link, intent))) || (!any && intent.Kind == WriteKind.Update))
+            if (shows && (!unmoved || _now >= Settled(link, intent)))
             {
                 Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);

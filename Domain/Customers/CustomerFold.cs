@@ -33,12 +33,12 @@ public static class CustomerFold
             ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
-        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming);
+        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming, hub);
         var links = customer.Links;
         var founded = customer.LinksFounded;
         if (!entry.MovedOut.IsEmpty) links = links.RemoveAll(l => entry.MovedOut.Contains(l.Id));
         if (!entry.MovedIn.IsEmpty) links = links.AddRange(entry.MovedIn);
-        foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into);
+        foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into, l => hub.Rules.Of(customer.RecordType, l.System, l.Object));
         foreach (var change in entry.Links)
         {
             if (change.IsNew && change.LinkId.StartsWith(CreationKeys.PrefixOf(customer.Id), StringComparison.Ordinal)) founded++;
@@ -121,7 +121,10 @@ public static class CustomerFold
         return customer with { Links = links };
     }
 
-    internal static Customer Apply(Customer customer, Renaming renaming)
+    // A field that the definition no longer has keeps what either knew first.
+    static FieldEvidence Joined(FieldEvidence? known, FieldEvidence added, FieldRules? rules) => known is null ? added : rules is null ? known : known.Union(added, rules);
+
+    internal static Customer Apply(Customer customer, Renaming renaming, HubDefinition hub)
     {
         var golden = customer.Golden;
         foreach (var (from, to) in renaming.Fields)
@@ -140,7 +143,7 @@ public static class CustomerFold
             var (fields, troubles) = (link.Fields, link.Troubles);
             foreach (var (from, to) in renaming.Fields)
             {
-                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, fields.Get(to)?.Union(evidence) ?? evidence);
+                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, Joined(fields.Get(to), evidence, hub.Rules.Of(renaming.RecordType ?? customer.RecordType, link.System, link.Object).Field(to)));
                 if (troubles.Get(from) is { } trouble) troubles = troubles.Without(from).With(to, trouble);
             }
             var system = renaming.Systems.FirstOrDefault(s => s.From == link.System).To ?? link.System;
@@ -230,13 +233,13 @@ public static class CustomerFold
     }
 
     // One record was met twice, by its report and by our receipt: what either knows of it is known of the one.
-    static ImmutableArray<Link> Join(ImmutableArray<Link> links, string from, string into)
+    static ImmutableArray<Link> Join(ImmutableArray<Link> links, string from, string into, Func<Link, RecordRules> rulesOf)
     {
         var source = links.First(l => l.Id == from);
         return Change(links.Remove(source), into, target =>
         {
             var fields = target.Fields;
-            foreach (var (name, evidence) in source.Fields) fields = fields.With(name, fields.Get(name)?.Union(evidence) ?? evidence);
+            foreach (var (name, evidence) in source.Fields) fields = fields.With(name, Joined(fields.Get(name), evidence, rulesOf(target).Field(name)));
             var recent = target.Recent.AddRange(source.Recent);
             return target with
             {
