@@ -130,7 +130,7 @@ sealed partial class World
         }
         var plan = _systems[index].Plan;
         if (last is null) return NobodySpoke(record, field.Name, link, plan, out claim);
-        if (WroteTheSame(record, f, value, last.At, plan) || GaveUpTheSame(link, field.Name, value)) return false;
+        if (WroteTheSame(record, f, value, last.At, plan) || IsInDoubt(link, field.Name)) return false;
         return TryStamp(link, plan, field.Name, value, last, out claim);
     }
 
@@ -169,13 +169,14 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Whether a write of that very value was given up: to the hub it may have taken effect late.</summary>
-    static bool GaveUpTheSame(Link link, string field, FieldValue value)
+    /// <summary>Whether a write was given up, which to the hub may have taken effect late, or a refusal that nobody told looks like a fight.</summary>
+    static bool IsInDoubt(Link link, string field)
     {
+        if (link.Troubles.Get(field) is not null) return true;
         if (link.Fields.Get(field) is not { } evidence) return false;
         foreach (var write in evidence.Writes)
         {
-            if (write.Intent.State == IntentState.Lost && write.Value == value) return true;
+            if (write.Intent.State == IntentState.Lost) return true;
         }
         return false;
     }
