@@ -17,6 +17,7 @@ sealed partial class World
         CheckEchoes();
         CheckOwnership();
         CheckConsent();
+        CheckTruth();
         CheckAccounts();
     }
 

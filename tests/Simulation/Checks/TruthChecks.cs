@@ -1,0 +1,198 @@
+using System.Runtime.InteropServices;
+using OrleansCrm.Domain.Claims;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Values;
+using OrleansCrm.Simulation.FakeSystems;
+using OrleansCrm.Simulation.Plans;
+using OrleansCrm.Simulation.Time;
+
+namespace OrleansCrm.Simulation;
+
+/// <summary>Rules 7 and 8 from the other side: what people really did, and when, says whose value has to hold. Asked only where the evidence that the hub was given leaves one answer.</summary>
+sealed partial class World
+{
+    const long Blur = 2 * Clock.Second;
+
+    readonly Dictionary<SourceRecord, List<Edit>> _said = [];
+    readonly List<TrueClaim> _trueClaims = [];
+
+    /// <summary>The last thing that others than the hub put into a field of a record, with the earliest and the latest stamp that the hub may have given it.</summary>
+    readonly record struct TrueClaim(string System, string LinkId, FieldValue Value, long Earliest, long Latest);
+
+    void CheckTruth()
+    {
+        if (_plan.Definitions.Length > 1) return;
+        foreach (var post in _posts)
+        {
+            ref var said = ref CollectionsMarshal.GetValueRefOrAddDefault(_said, post.Edit.Source, out _);
+            (said ??= []).Add(post.Edit);
+        }
+        foreach (var id in _store.CustomerIds)
+        {
+            var customer = Fold(id);
+            if (customer.Status != CustomerStatus.Living || AnyGone(customer)) continue;
+            var type = Newest.RecordType(customer.RecordType)!;
+            foreach (var field in type.Fields)
+            {
+                if (field.Group is null && field.Scope == FieldScope.Customer && IsPlain(field.Policy)) CheckTruth(customer, field);
+            }
+        }
+    }
+
+    static bool AnyGone(Customer customer)
+    {
+        foreach (var link in customer.Links)
+        {
+            if (!link.Speaks) return true;
+        }
+        return false;
+    }
+
+    static bool IsPlain(FieldPolicy policy)
+    {
+        if (policy.Strategy is not (Strategy.Latest or Strategy.Owners) || policy.YieldsAfter is not null) return false;
+        if (!policy.IgnoreValues.IsEmpty || !policy.IgnoreActors.IsEmpty || !policy.DemoteActors.IsEmpty) return false;
+        foreach (var _ in policy.FieldsRead()) return false;
+        return true;
+    }
+
+    void CheckTruth(Customer customer, FieldDefinition field)
+    {
+        _trueClaims.Clear();
+        foreach (var link in customer.Links)
+        {
+            if (link.ExternalId is null) continue;
+            if (!TryClaim(link, field, out var claim)) return;
+            if (claim is { } made && !(made.Value.IsCleared && !field.Policy.ClearedMayWin)) _trueClaims.Add(made);
+        }
+        if (Winner(field.Policy) is not { } winner) return;
+        if (customer.Value(field.Name) == winner.Value) return;
+
+        // A blank that was always there determines nothing.
+        if (winner.Value.IsCleared && winner.Earliest == long.MinValue) return;
+        TellEvidence(customer.Id, field.Name, customer.Revision);
+        Violate(7, $"{field.Name} of {customer.Id} is golden {customer.Value(field.Name)?.ToString() ?? "undetermined"}; the last word was {winner.Value} in {winner.System} ({winner.LinkId}) at {Clock.Tell(winner.Earliest)} or later, all others spoke before");
+    }
+
+    TrueClaim? Winner(FieldPolicy policy)
+    {
+        var best = -1;
+        for (var i = 0; i < _trueClaims.Count; i++)
+        {
+            if (TierOf(policy, _trueClaims[i].System) is not { } tier) continue;
+            var wins = true;
+            for (var j = 0; j < _trueClaims.Count && wins; j++)
+            {
+                if (j == i || TierOf(policy, _trueClaims[j].System) is not { } other) continue;
+                wins = tier < other || (tier == other && _trueClaims[i].Earliest > _trueClaims[j].Latest);
+            }
+            if (wins) best = i;
+        }
+        return best < 0 ? null : _trueClaims[best];
+    }
+
+    static int? TierOf(FieldPolicy policy, string system)
+    {
+        if (policy.Strategy == Strategy.Latest || policy.Tiers.IsEmpty) return 0;
+        for (var t = 0; t < policy.Tiers.Length; t++)
+        {
+            foreach (var owner in policy.Tiers[t].Owners)
+            {
+                if (string.Equals(owner.System, system, StringComparison.Ordinal)) return t;
+            }
+        }
+        return null;
+    }
+
+    /// <returns>False where the truth about this record is not the hub's to know; then nothing is asked of the customer's field.</returns>
+    bool TryClaim(Link link, FieldDefinition field, out TrueClaim? claim)
+    {
+        claim = null;
+        var index = IndexOf(link.System);
+        if (index < 0 || _systems[index].Find(link.ExternalId!) is not { Lives: true } record) return false;
+        var f = _plan.Types[record.Object.Type].IndexOf(field.Name);
+        if (!record.Object.Habits[f].Mapped) return true;
+        if (link.Fields.Get(field.Name) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return false;
+
+        Save? last = null;
+        var value = FieldValue.Cleared;
+        foreach (var save in record.Saves)
+        {
+            foreach (var saved in save.Fields)
+            {
+                if (saved.Field != f) continue;
+                if (saved.By is Saver.Default or Saver.Trigger or Saver.Merge) return false;
+                if (saved.By == Saver.Hub) continue;
+                (last, value) = (save, saved.After);
+            }
+        }
+        var plan = _systems[index].Plan;
+        if (last is null) return NobodySpoke(record, field.Name, link, plan, out claim);
+        if (WroteTheSame(record, f, value, last.At, plan)) return false;
+        return TryStamp(link, plan, field.Name, value, last, out claim);
+    }
+
+    /// <summary>Nobody has ever set the field there: a blank that was reported may count as a claim of unknown time.</summary>
+    bool NobodySpoke(FakeRecord record, string field, Link link, SystemPlan plan, out TrueClaim? claim)
+    {
+        claim = record.CreatedBy is null && Said(link, field) ? new TrueClaim(plan.Name, link.Id, FieldValue.Cleared, long.MinValue, record.CreatedAt + plan.Skew + Blur) : null;
+        return record.CreatedBy is null || !Said(link, field);
+    }
+
+    bool Said(Link link, string field)
+    {
+        if (!_said.TryGetValue(link.Source!.Value, out var edits)) return false;
+        foreach (var edit in edits)
+        {
+            foreach (var said in edit.Fields)
+            {
+                if (string.Equals(said.Field, field, StringComparison.Ordinal)) return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Whether the hub wrote that very value so near to the person's save that nobody can tell one from the other.</summary>
+    static bool WroteTheSame(FakeRecord record, int field, FieldValue value, long at, SystemPlan plan)
+    {
+        var near = plan.Definition.ClockTolerance.Ticks + plan.CallTimeMax + Math.Abs(plan.Skew) + Clock.Minute;
+        foreach (var save in record.Saves)
+        {
+            if (save.Write is null || Math.Abs(save.At - at) > near) continue;
+            foreach (var saved in save.Fields)
+            {
+                if (saved.Field == field && saved.By == Saver.Hub && saved.After == value) return true;
+            }
+        }
+        return false;
+    }
+
+    bool TryStamp(Link link, SystemPlan plan, string field, FieldValue value, Save last, out TrueClaim? claim)
+    {
+        claim = null;
+        var at = last.At + plan.Skew;
+        var latest = plan.Times == TimePrecision.None && plan.Reports != ReportForm.PollOnly ? long.MaxValue : at + Blur;
+        long? earliest = null;
+        if (!_said.TryGetValue(link.Source!.Value, out var edits)) return false;
+        foreach (var edit in edits)
+        {
+            foreach (var said in edit.Fields)
+            {
+                if (!string.Equals(said.Field, field, StringComparison.Ordinal)) continue;
+
+                // Only what was said of the record at or after the save is about this save.
+                var isOfIt = SaveOf(edit.Id, out _, out _) is { } reported ? reported.Version >= last.Version : edit.Time?.UtcTicks >= at - Blur;
+                if (!isOfIt || said.Value != value) continue;
+                var from = edit.Kind == EditKind.Change
+                    ? SaveOf(edit.Id, out _, out _) is { } own && own.Version == last.Version ? at - Blur : long.MinValue
+                    : edit.Since is { } since ? since.UtcTicks - Blur : long.MinValue;
+                if (earliest is null || from > earliest) earliest = from;
+            }
+        }
+        if (earliest is not { } known) return false;
+        claim = new TrueClaim(plan.Name, link.Id, value, plan.Times == TimePrecision.None && plan.Reports != ReportForm.PollOnly ? Math.Min(known, last.At - Blur) : known, latest);
+        return true;
+    }
+}
