@@ -185,6 +185,9 @@ public sealed class FieldEvidence
         return false;
     }
 
+    /// <summary>What we wrote last, also while its end is not known; null: nothing.</summary>
+    public FieldValue? LastWritten() => Writes.IsEmpty || Writes[^1].Refused ? null : Writes[^1].Value;
+
     /// <summary>The last write that the system took; null: none.</summary>
     public FieldIntent? LastDone()
     {

@@ -491,7 +491,7 @@ public sealed class CustomerDecision
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
     {
-        if (intent is { Kind: not WriteKind.Create } || (intent is null && link.ExternalId is not null))
+        if (link.ExternalId is not null)
         {
             if (intent is not null) _receipts.Add(new(link.Id, intent.Id, intent.Kind == WriteKind.Delete ? IntentState.Done : IntentState.Lost, _now, "missing"));
             SawGone(link, intent?.Id ?? 0, missing.SeenAt);
