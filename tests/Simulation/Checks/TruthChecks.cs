@@ -26,6 +26,7 @@ sealed partial class World
         if (_plan.Definitions.Length > 1) return;
         foreach (var post in _posts)
         {
+            if (post.Edit.Id.EndsWith(FutureMark, StringComparison.Ordinal)) continue;
             ref var said = ref CollectionsMarshal.GetValueRefOrAddDefault(_said, post.Edit.Source, out _);
             (said ??= []).Add(post.Edit);
         }
