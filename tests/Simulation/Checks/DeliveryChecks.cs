@@ -107,11 +107,15 @@ sealed partial class World
     void CheckReason(Customer customer, Link link, FakeRecord record, int index, string field, FieldTrouble trouble)
     {
         if (!string.Equals(trouble.Code, "INVALID_VALUE", StringComparison.Ordinal)) return;
-        foreach (var entry in _store.EntriesOf(customer.Id))
+        // Of whichever customer the link was of when it was written.
+        foreach (var id in _store.CustomerIds)
         {
-            foreach (var change in entry.Golden)
+            foreach (var entry in _store.EntriesOf(id))
             {
-                if (string.Equals(change.Field, field, StringComparison.Ordinal) && change.Golden is { } golden && golden.Value == record.Object.Habits[index].Rejects) return;
+                foreach (var change in entry.Golden)
+                {
+                    if (string.Equals(change.Field, field, StringComparison.Ordinal) && change.Golden is { } golden && golden.Value == record.Object.Habits[index].Rejects) return;
+                }
             }
         }
         Violate(10, $"{field} of {customer.Id} waits for a person in {link.Source} as rejected; that value was never refused there");

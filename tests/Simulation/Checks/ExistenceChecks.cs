@@ -40,7 +40,10 @@ sealed partial class World
     {
         foreach (var change in entry.Golden)
         {
-            if (before.Value(change.Field) is not { } held || change.Golden?.Value == held) continue;
+            if (before.Golden.Get(change.Field) is not { Value: var held } was || change.Golden?.Value == held) continue;
+
+            // It keeps its place, and yields to whatever was said later.
+            if (change.Golden is { } risen && risen.Stamp > was.Stamp) continue;
             TellEvidence(entry.CustomerId, change.Field, entry.Revision);
             Violate(8, $"entry {entry.CustomerId}#{entry.Revision} {why}, and {change.Field} goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
         }
@@ -54,6 +57,7 @@ sealed partial class World
             var policy = PolicyOf(type, change.Field);
             if (policy.SinceVersion != entry.DefinitionVersion || policy.Effective != PolicyEffect.Now) continue;
             if (before.Value(change.Field) is not { } held || change.Golden?.Value == held) continue;
+            if (change.Golden is { } newer && newer.Stamp.Time > policy.SinceTime) continue;
             TellEvidence(entry.CustomerId, change.Field, entry.Revision);
             Violate(8, $"entry {entry.CustomerId}#{entry.Revision} applies a policy of {change.Field} that takes effect from now on, and the value goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
         }
