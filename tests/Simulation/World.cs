@@ -143,6 +143,10 @@ sealed partial class World
             silo.FrozenUntil = 0;
             if (!silo.Alive) StartAgain(silo.Index);
         }
+        foreach (var silo in _silos)
+        {
+            foreach (var other in _silos) ChangeBelief(silo, other.Index, alive: true);
+        }
         for (var quiet = 0; quiet < 2; _rounds++)
         {
             if (_rounds > RoundsMax || _events >= EventsMax)
