@@ -307,6 +307,8 @@ public sealed class FieldEvidence
         if (write.Refused || !Matches(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
         if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
+        // Where our own changes come back with our mark, a change with somebody else's is theirs.
+        if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
