@@ -185,8 +185,8 @@ public sealed class FieldEvidence
         return false;
     }
 
-    /// <summary>What we wrote last, also while its end is not known; null: nothing.</summary>
-    public FieldValue? LastWritten() => Writes.IsEmpty || Writes[^1].Refused ? null : Writes[^1].Value;
+    /// <summary>What the record held after the last write that the system took; null: there was none.</summary>
+    public FieldValue? LastPut() => LastDone() is { } done ? done.Rendering ?? done.Value : null;
 
     /// <summary>The last write that the system took; null: none.</summary>
     public FieldIntent? LastDone()

@@ -145,7 +145,7 @@ sealed partial class World
         }
         foreach (var silo in _silos)
         {
-            foreach (var other in _silos) ChangeBelief(silo, other.Index, alive: true);
+            for (var other = 0; other < _silos.Length; other++) ChangeBelief(silo, other, alive: true);
         }
         for (var quiet = 0; quiet < 2; _rounds++)
         {

@@ -130,7 +130,7 @@ sealed partial class World
         }
         var plan = _systems[index].Plan;
         if (last is null) return NobodySpoke(record, field.Name, link, plan, out claim);
-        if (WroteTheSame(record, f, value, last.At, plan)) return false;
+        if (WroteTheSame(record, f, value, last.At, plan) || IsInDoubt(link, field.Name)) return false;
         return TryStamp(link, plan, field.Name, value, last, out claim);
     }
 
@@ -169,6 +169,18 @@ sealed partial class World
         return false;
     }
 
+    /// <summary>Whether a write was given up, which to the hub may have taken effect late, or a refusal that nobody told looks like a fight.</summary>
+    static bool IsInDoubt(Link link, string field)
+    {
+        if (link.Troubles.Get(field) is not null) return true;
+        if (link.Fields.Get(field) is not { } evidence) return false;
+        foreach (var write in evidence.Writes)
+        {
+            if (write.Intent.State == IntentState.Lost) return true;
+        }
+        return false;
+    }
+
     bool TryStamp(Link link, SystemPlan plan, string field, FieldValue value, Save last, out TrueClaim? claim)
     {
         claim = null;
@@ -187,7 +199,7 @@ sealed partial class World
                 if (!isOfIt || said.Value != value) continue;
                 var from = edit.Kind == EditKind.Change
                     ? SaveOf(edit.Id, out _, out _) is { } own && own.Version == last.Version ? at - Blur : long.MinValue
-                    : edit.Since is { } since ? since.UtcTicks - Blur : long.MinValue;
+                    : edit.Since is { } since && since.UtcTicks <= at ? since.UtcTicks - Blur : long.MinValue;
                 if (earliest is null || from > earliest) earliest = from;
             }
         }
