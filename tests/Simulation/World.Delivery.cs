@@ -70,6 +70,7 @@ sealed partial class World
                     CallCustomer(silo, Caller.Delivery, 0, seen.CustomerId, seen.Ask, slot.System, new Asked(slot, seen.Ask.LinkId, IsBegin: false));
                     break;
                 case DeliveryEffect.Call or DeliveryEffect.Read:
+                    if (_deliveryEffects[i] is DeliveryEffect.Call call) WatchDeadline(silo, slot.System, call);
                     Plan(_clock.Now + _wires.Ticks(0, Clock.Millisecond), Kind.DeliveryReachesSystem, silo.Index, silo.Life, cargo: new Reaching(slot, _deliveryEffects[i]));
                     break;
                 case DeliveryEffect.WakeAt wake:

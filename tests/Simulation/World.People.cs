@@ -10,6 +10,8 @@ namespace OrleansCrm.Simulation;
 sealed partial class World
 {
     readonly List<FakeRecord> _touchable = [];
+    const string FutureMark = "~";
+
     int _deletesLeft;
     int _mergesLeft;
     int _conversionsLeft;
@@ -141,6 +143,11 @@ sealed partial class World
         var system = _systems[who];
         foreach (var edit in system.Outbox)
         {
+            if (_plan.Troubles.FromTheFuture && edit.Time is { } time && _wires.OneIn(8))
+            {
+                // A broken import: the same again as if it happened tomorrow. The hub parks it.
+                Plan(_clock.Now + _wires.Ticks(0, Clock.Second), Kind.ReportArrives, who, cargo: edit with { Id = edit.Id + FutureMark, Time = time.AddHours(_wires.Between(1, 30)) });
+            }
             if (_wires.Percent(system.Plan.ReportsLostPercent)) continue;
             Plan(_clock.Now + _wires.Ticks(0, system.Plan.ReportDelayMax), Kind.ReportArrives, who, cargo: edit);
             if (_wires.Percent(system.Plan.ReportsDoubledPercent)) Plan(_clock.Now + _wires.Ticks(0, system.Plan.ReportDelayMax * 2), Kind.ReportArrives, who, cargo: edit);

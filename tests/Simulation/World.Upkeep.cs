@@ -57,7 +57,7 @@ sealed partial class World
         {
             var customer = _store.Peek(id, Newest);
             if (customer.Status == CustomerStatus.Merged) continue;
-            if (customer.DefinitionVersion < _newestVersion) Ask(id, new CustomerCall.Reresolve());
+            if (customer.DefinitionVersion < _newestVersion || IsGraceOver(customer)) Ask(id, new CustomerCall.Reresolve());
             foreach (var withheld in customer.Withheld)
             {
                 if (_store.HolderOf(withheld.Key) is null) Ask(id, new CustomerCall.ClaimKey(withheld.Key));
@@ -70,11 +70,15 @@ sealed partial class World
             foreach (var slot in silo.Deliveries)
             {
                 if (slot is null) continue;
+                WatchParked(slot.System);
                 if (thorough || _people.OneIn(2)) ReleaseGuard(silo, slot);
                 if (thorough || _people.OneIn(3)) RetryParked(silo, slot);
             }
         }
     }
+
+    bool IsGraceOver(Customer customer) =>
+        customer.PendingDeletion is { } pending && pending.At + Newest.RecordType(customer.RecordType)!.Existence.Grace <= _clock.NowUtc;
 
     void ReleaseGuard(Silo silo, DeliverySlot slot)
     {

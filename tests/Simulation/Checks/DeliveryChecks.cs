@@ -18,6 +18,7 @@ sealed partial class World
         foreach (var id in _store.CustomerIds)
         {
             var customer = Fold(id);
+            if (customer.Status == CustomerStatus.Deleted) CheckRemoved(customer);
             if (customer.Status != CustomerStatus.Living) continue;
             for (var s = 0; s < _systems.Length; s++) CheckGoldenIn(customer, s);
         }
@@ -28,7 +29,7 @@ sealed partial class World
     {
         var system = _systems[index];
         var mapping = system.Plan.Definition.MappingOf(customer.RecordType);
-        if (mapping is null) return;
+        if (mapping is null || system.Plan.Definition.Mode != SystemMode.Live) return;
         var present = false;
         foreach (var link in customer.Links)
         {
@@ -38,6 +39,18 @@ sealed partial class World
             else if (link.State is LinkState.Wanted or LinkState.Creating) CheckWanted(customer, link, system, index);
         }
         if (!present && mapping.Create == CreatePolicy.InScope) Violate(6, $"{customer.Id} has no link in {system.Plan.Name}, where it belongs");
+    }
+
+    /// <summary>What a system that may has deleted is gone wherever the mapping says so.</summary>
+    void CheckRemoved(Customer customer)
+    {
+        foreach (var link in customer.Links)
+        {
+            var index = IndexOf(link.System);
+            if (index < 0 || link.State != LinkState.Linked || _systems[index].Plan.Definition.Mode != SystemMode.Live || link.Trouble is not null) continue;
+            if (_systems[index].ObjectOf(link.Object).Mapping.Delete == DeletePolicy.Never || _store.DeliveryOf(index).Row(customer.Id, link.Id) is { State: DueState.Parked }) continue;
+            Violate(6, $"{customer.Id} is deleted, and {link.Source} is still there");
+        }
     }
 
     void CheckLinked(Customer customer, Link link, FakeSystem system, int index)
@@ -61,7 +74,11 @@ sealed partial class World
         var definition = Newest.RecordType(customer.RecordType)!;
         foreach (var mapped in record.Object.Mapping.Outgoing)
         {
-            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked or TroubleKind.Contested }) continue;
+            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked or TroubleKind.Contested } trouble)
+            {
+                CheckReason(customer, link, record, type.IndexOf(mapped.Field), mapped.Field, trouble);
+                continue;
+            }
             var field = definition.Field(mapped.Field)!;
             if (field.Scope == FieldScope.Link || customer.Golden.Get(mapped.Field) is not { } golden) continue;
             if (field.Group is { } group && AnyTrouble(link, definition.Group(group)!)) continue;
@@ -84,6 +101,24 @@ sealed partial class World
         }
         var habit = record.Object.Habits[field];
         return habit.ForwardOnly || (habit.Refuses is { } refused && refused == golden);
+    }
+
+    /// <summary>Rule 10. What waits for a person because its value was rejected was rejected itself, not its neighbour in a batch.</summary>
+    void CheckReason(Customer customer, Link link, FakeRecord record, int index, string field, FieldTrouble trouble)
+    {
+        if (!string.Equals(trouble.Code, "INVALID_VALUE", StringComparison.Ordinal)) return;
+        // Of whichever customer the link was of when it was written.
+        foreach (var id in _store.CustomerIds)
+        {
+            foreach (var entry in _store.EntriesOf(id))
+            {
+                foreach (var change in entry.Golden)
+                {
+                    if (string.Equals(change.Field, field, StringComparison.Ordinal) && change.Golden is { } golden && golden.Value == record.Object.Habits[index].Rejects) return;
+                }
+            }
+        }
+        Violate(10, $"{field} of {customer.Id} waits for a person in {link.Source} as rejected; that value was never refused there");
     }
 
     static bool AnyTrouble(Link link, GroupDefinition group)

@@ -16,6 +16,8 @@ sealed partial class World
         CheckCreates();
         CheckEchoes();
         CheckOwnership();
+        CheckStillness();
+        CheckGrace();
         CheckConsent();
         CheckTruth();
         CheckAccounts();

@@ -57,12 +57,28 @@ sealed partial class World
         {
             var entries = _store.EntriesOf(id);
             var version = 0;
+            _stamps.Clear();
             for (var i = 0; i < entries.Count; i++)
             {
                 if (entries[i].Revision != i + 1) Violate(3, $"entry {i + 1} of {id} is revision {entries[i].Revision}");
                 if (entries[i].DefinitionVersion < version) Violate(3, $"entry {id}#{i + 1} was decided under definition {entries[i].DefinitionVersion}, the one before under {version}");
                 version = entries[i].DefinitionVersion;
+                CheckStamps(entries[i]);
             }
+        }
+    }
+
+    readonly Dictionary<(string Link, string Edit), DateTimeOffset> _stamps = [];
+
+    /// <summary>Rule 2. An edit counts for the time at which it was first accepted, however often it is sent; one from the future does not count at all.</summary>
+    void CheckStamps(JournalEntry entry)
+    {
+        foreach (var edit in entry.Edits)
+        {
+            var key = (edit.LinkId, edit.By.EditId);
+            if (edit.By.EditId.EndsWith(FutureMark, StringComparison.Ordinal)) Violate(2, $"entry {entry.CustomerId}#{entry.Revision} takes in edit {edit.By.EditId}, whose time has not come");
+            else if (_stamps.TryGetValue(key, out var first) && first != edit.By.Time) Violate(2, $"edit {edit.By.EditId} of {edit.LinkId} counts for {first:O}, and in entry {entry.CustomerId}#{entry.Revision} for {edit.By.Time:O}");
+            else _stamps[key] = edit.By.Time;
         }
     }
 

@@ -26,6 +26,7 @@ sealed partial class World
         if (_plan.Definitions.Length > 1) return;
         foreach (var post in _posts)
         {
+            if (post.Edit.Id.EndsWith(FutureMark, StringComparison.Ordinal)) continue;
             ref var said = ref CollectionsMarshal.GetValueRefOrAddDefault(_said, post.Edit.Source, out _);
             (said ??= []).Add(post.Edit);
         }
@@ -157,7 +158,8 @@ sealed partial class World
     /// <summary>Whether the hub wrote that very value so near to the person's save that nobody can tell one from the other.</summary>
     static bool WroteTheSame(FakeRecord record, int field, FieldValue value, long at, SystemPlan plan)
     {
-        var near = plan.Definition.ClockTolerance.Ticks + plan.CallTimeMax + Math.Abs(plan.Skew) + Clock.Minute;
+        // Where only what is held is told, a value changed and changed back between two looks is as if nobody had touched it.
+        var near = plan.Reports == ReportForm.Changes ? plan.Definition.ClockTolerance.Ticks + plan.CallTimeMax + Math.Abs(plan.Skew) + Clock.Minute : long.MaxValue;
         foreach (var save in record.Saves)
         {
             if (save.Write is null || Math.Abs(save.At - at) > near) continue;

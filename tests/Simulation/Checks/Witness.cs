@@ -26,6 +26,7 @@ sealed partial class World
             Violate(5, $"{write.Kind} of {write.CustomerId} {write.LinkId} in {system.Plan.Name} starts under intent {write.IntentId}, which no entry announces");
             return;
         }
+        if (system.Plan.Definition.Mode != Domain.Definitions.SystemMode.Live) Violate(14, $"{system.Plan.Name} is written to, and nobody has moved it to live");
         foreach (var field in write.Fields)
         {
             ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(_startedVersions, (write.CustomerId, write.LinkId, field.Field), out _);
@@ -99,6 +100,22 @@ sealed partial class World
             if (!kinds.HasFlag(kind)) continue;
             ref var release = ref CollectionsMarshal.GetValueRefOrAddDefault(_releases, (system, kind), out _);
             release = next is { } number ? (release.From, release.Granted + number) : (_clock.Now - 1, release.Granted);
+        }
+    }
+
+    /// <summary>Rule 5. When a call starts, its intents are not counted as lost yet.</summary>
+    void WatchDeadline(Silo silo, int system, DeliveryEffect.Call call)
+    {
+        if (ClockOf(silo) > call.StartBefore) Violate(5, $"delivery to {_systems[system].Plan.Name} starts a call after {call.StartBefore:O}, when the hub counts its intents as lost");
+    }
+
+    /// <summary>Rule 10. A system that is only busy is never given up.</summary>
+    void WatchParked(int system)
+    {
+        if (_systems[system].Plan is not { Quota: > 0, TransientPercent: 0, AmbiguousPercent: 0, QueuedPercent: 0 }) return;
+        foreach (var row in _store.DeliveryOf(system).Rows)
+        {
+            if (row is { State: DueState.Parked, Reason: "gave-up" }) Violate(10, $"{row.CustomerId} {row.LinkId} is given up in {_systems[system].Plan.Name}, which only throttles");
         }
     }
 

@@ -35,7 +35,7 @@ static class PlanMaker
         var first = MakeHub(1, types, systems, rest, planted, changed: false);
         var definitions = troubles.DefinitionChangeAfter is null
             ? new[] { first }
-            : [first, MakeHub(2, ChangePolicies(types, names, rest), systems, rest, planted, changed: true, first)];
+            : [first, MakeHub(2, ChangePolicies(types, names, rest), systems, rest, planted, changed: true, first).After(first, Clock.At(Clock.Start + troubles.DefinitionChangeAfter.Value))];
 
         return new WorldPlan
         {
@@ -73,7 +73,8 @@ static class PlanMaker
             Deletes = chance.OneIn(3) ? chance.Between(1, 2) : 0,
             Merges = chance.OneIn(4) ? 1 : 0,
             Conversions = chance.OneIn(3) ? 1 : 0,
-            Rearrangements = chance.OneIn(3) ? chance.Between(1, 4) : 0,
+            Rearrangements = chance.OneIn(3) ? chance.Between(1, chance.OneIn(3) ? 12 : 4) : 0,
+            FromTheFuture = chance.OneIn(4),
         };
     }
 
@@ -257,7 +258,7 @@ static class PlanMaker
         {
             Definition = new SystemDefinition(name, "simulated", [.. objects.Select(o => o.Mapping)])
             {
-                Mode = SystemMode.Live,
+                Mode = calm || !chance.OneIn(12) ? SystemMode.Live : chance.OneIn(2) ? SystemMode.Observe : SystemMode.Shadow,
                 HubActor = marks ? "hub" : null,
                 ClockTolerance = TimeSpan.FromTicks(tolerance),
                 MaxCallTime = TimeSpan.FromTicks(callTime),

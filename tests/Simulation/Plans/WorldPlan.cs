@@ -66,6 +66,9 @@ sealed class Troubles
 
     public int Conversions { get; init; }
 
+    /// <summary>Some reports carry times that have not come yet.</summary>
+    public bool FromTheFuture { get; init; }
+
     /// <summary>Customers that people merge or take apart in the hub.</summary>
     public int Rearrangements { get; init; }
 }

@@ -1,0 +1,84 @@
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Intake;
+
+namespace OrleansCrm.Simulation;
+
+/// <summary>What must not move golden values: a record that goes, and a policy that takes effect only from now on. And no deletion before its grace is over.</summary>
+sealed partial class World
+{
+    void CheckStillness()
+    {
+        foreach (var id in _store.CustomerIds)
+        {
+            var entries = _store.EntriesOf(id);
+            Customer? before = null;
+            foreach (var entry in entries)
+            {
+                if (before is { Status: CustomerStatus.Living } && !entry.Golden.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty)
+                {
+                    var changed = entry.DefinitionVersion != before.DefinitionVersion;
+                    if (!changed && OnlyDeletions(entry)) CheckNothingMoves(before, entry, "takes in only that a record was deleted");
+                    else if (changed && entry.Edits.IsEmpty) CheckPoliciesFromNow(before, entry);
+                }
+                before = CustomerFold.Apply(before, entry, Newest);
+            }
+        }
+    }
+
+    static bool OnlyDeletions(JournalEntry entry)
+    {
+        foreach (var edit in entry.Edits)
+        {
+            if (edit.Kind != EditKind.Deleted || !edit.Fields.IsEmpty) return false;
+        }
+        return !entry.Edits.IsEmpty;
+    }
+
+    /// <summary>Old losers do not rise from the dead.</summary>
+    void CheckNothingMoves(Customer before, JournalEntry entry, string why)
+    {
+        foreach (var change in entry.Golden)
+        {
+            if (before.Golden.Get(change.Field) is not { Value: var held } was || change.Golden?.Value == held) continue;
+
+            // It keeps its place, and yields to whatever was said later.
+            if (change.Golden is { } risen && risen.Stamp > was.Stamp) continue;
+            TellEvidence(entry.CustomerId, change.Field, entry.Revision);
+            Violate(8, $"entry {entry.CustomerId}#{entry.Revision} {why}, and {change.Field} goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
+        }
+    }
+
+    void CheckPoliciesFromNow(Customer before, JournalEntry entry)
+    {
+        var type = _plan.Definitions[entry.DefinitionVersion - 1].RecordType(before.RecordType)!;
+        foreach (var change in entry.Golden)
+        {
+            var policy = PolicyOf(type, change.Field);
+            if (policy.SinceVersion != entry.DefinitionVersion || policy.Effective != PolicyEffect.Now) continue;
+            if (before.Value(change.Field) is not { } held || change.Golden?.Value == held) continue;
+            if (change.Golden is { } newer && newer.Stamp.Time > policy.SinceTime) continue;
+            TellEvidence(entry.CustomerId, change.Field, entry.Revision);
+            Violate(8, $"entry {entry.CustomerId}#{entry.Revision} applies a policy of {change.Field} that takes effect from now on, and the value goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
+        }
+    }
+
+    /// <summary>A deletion waits for evidence of a merge, conversion or restore.</summary>
+    void CheckGrace()
+    {
+        foreach (var id in _store.CustomerIds)
+        {
+            PendingDeletion? pending = null;
+            foreach (var entry in _store.EntriesOf(id))
+            {
+                if (entry.Status is not { } status) continue;
+                var grace = _plan.Definitions[entry.DefinitionVersion - 1].RecordType(entry.RecordType)!.Existence.Grace;
+                if (status.Status == CustomerStatus.Deleted && grace > TimeSpan.FromSeconds(5) && (pending is null || entry.At < pending.At + grace - TimeSpan.FromSeconds(1)))
+                {
+                    Violate(8, $"entry {id}#{entry.Revision} deletes the customer {(pending is null ? "without waiting" : $"after {entry.At - pending.At}")}; its grace is {grace}");
+                }
+                pending = status.PendingDeletion;
+            }
+        }
+    }
+}
