@@ -185,8 +185,8 @@ public sealed class FieldEvidence
         return false;
     }
 
-    /// <summary>What we wrote last, also while its end is not known; null: nothing.</summary>
-    public FieldValue? LastWritten() => Writes.IsEmpty || Writes[^1].Refused ? null : Writes[^1].Value;
+    /// <summary>What the record held after the last write that the system took; null: there was none.</summary>
+    public FieldValue? LastPut() => LastDone() is { } done ? done.Rendering ?? done.Value : null;
 
     /// <summary>The last write that the system took; null: none.</summary>
     public FieldIntent? LastDone()
@@ -307,6 +307,8 @@ public sealed class FieldEvidence
         if (write.Refused || !Matches(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
         if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
+        // Where our own changes come back with our mark, a change with somebody else's is theirs.
+        if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.

@@ -13,6 +13,9 @@ public sealed class FieldRules
 
     public required string System { get; init; }
 
+    /// <summary>Whether the system tells who acted, so that our own writes come back with our mark.</summary>
+    public bool HasMarks { get; init; }
+
     /// <summary>How far the system's clock may be from the hub's.</summary>
     public TimeSpan ClockTolerance { get; init; }
 

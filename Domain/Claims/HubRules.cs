@@ -71,6 +71,7 @@ public sealed class RecordRules
                     Field = f,
                     Policy = f.Group is { } group && type.Group(group) is { } g ? g.Policy : f.Policy,
                     System = system?.Name ?? SystemDefinition.Steward,
+                    HasMarks = system?.HubActor is not null,
                     ClockTolerance = system?.ClockTolerance ?? TimeSpan.Zero,
                     MaxCallTime = system?.MaxCallTime ?? TimeSpan.Zero,
                     Equivalence = f.Equivalence | (mapped?.Equivalence ?? Equivalence.Exact),

@@ -352,9 +352,9 @@ public sealed class FieldResolver
             }
             Winner? part = null;
             if (link is not null && EvidenceOf(link, name, out var rules) is { } evidence && StillSays(link, lead, winner!.Value)
-                && (Part(evidence, rules, first)?.Value ?? evidence.KnownOf(rules).Value ?? evidence.LastWritten()) is { } value)
+                && (Part(evidence, rules, first)?.Value ?? evidence.LastPut()) is { } value)
             {
-                // What the record did not say itself, it holds, or is about to hold, because we wrote it there: still the same record's tuple.
+                // What the record did not say itself, it holds because we wrote it there: still the same record's tuple.
                 part = winner.Value with { Value = value };
             }
             results.Add(new(name, part));

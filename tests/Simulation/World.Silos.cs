@@ -131,6 +131,7 @@ sealed partial class World
     {
         if (!silo.Alive) return;
         if (alive && !_silos[about].Alive) return;
+        if (!alive && _draining) return; // old news
         if (silo.Believes[about] == alive) return;
         silo.Believes[about] = alive;
         _story?.Add($"silo {silo.Index} now believes that silo {about} is {(alive ? "alive" : "dead")}");

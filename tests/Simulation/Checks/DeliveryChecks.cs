@@ -87,7 +87,7 @@ sealed partial class World
             if (Rendering.IsRendering(field, field.Equivalence | mapped.Equivalence, mapped.MaxLength, golden.Value, held)) continue;
             if (RefusesInSilence(system, record, type.IndexOf(mapped.Field), golden.Value)) continue;
             TellEvidence(customer.Id, mapped.Field, customer.Revision);
-            Violate(6, $"{mapped.Field} of {customer.Id} is golden {golden.Value} (version {golden.Version}, of {golden.LinkId}); {link.Source} holds {held}; row: {row?.State} {row?.Reason}");
+            Violate(6, $"{mapped.Field} of {customer.Id} is golden {golden.Value} (version {golden.Version}, of {golden.LinkId}); {link.Source} holds {held}; row: {row?.State} {row?.Reason}; plan: {Planner.Plan(customer, link, Newest, DateTimeOffset.MaxValue)}, trouble {link.Troubles.Get(mapped.Field)}, mode {system.Plan.Definition.Mode}");
         }
     }
 
