@@ -1,4 +1,3 @@
-using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Values;
 
