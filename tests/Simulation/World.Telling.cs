@@ -62,6 +62,26 @@ sealed partial class World
         }
     }
 
+    /// <summary>What moved last in a world that does not come to rest.</summary>
+    void TellRestless()
+    {
+        if (_story is null) return;
+        var most = "";
+        foreach (var id in _store.CustomerIds)
+        {
+            if (most.Length == 0 || _store.RevisionOf(id) > _store.RevisionOf(most)) most = id;
+        }
+        if (most.Length == 0) return;
+        var entries = _store.EntriesOf(most);
+        for (var i = entries.Count - 1; i >= 0; i--)
+        {
+            if (entries[i].Golden.IsEmpty) continue;
+            TellEvidence(most, entries[i].Golden[0].Field, entries[i].Revision - 1);
+            TellEvidence(most, entries[i].Golden[0].Field, entries[i].Revision);
+            return;
+        }
+    }
+
     /// <summary>How the deliveries stand when all is quiet.</summary>
     void TellDeliveries()
     {

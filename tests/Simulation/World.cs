@@ -151,6 +151,7 @@ sealed partial class World
         {
             if (_rounds > RoundsMax || _events >= EventsMax)
             {
+                TellRestless();
                 Violate(6, $"the world does not come to rest: {_postsUnanswered} reports unanswered, {_store.Entries} entries, {_writesStarted} writes, {_events} events, {_rounds} rounds");
                 return;
             }
