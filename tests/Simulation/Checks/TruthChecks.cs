@@ -171,6 +171,20 @@ sealed partial class World
         return false;
     }
 
+    /// <summary>The first thing ever said of a field is of unknown time, whatever the poll before.</summary>
+    static bool SaidBefore(List<Edit> edits, string field, DateTimeOffset since)
+    {
+        foreach (var edit in edits)
+        {
+            if (!(edit.Time <= since)) continue;
+            foreach (var said in edit.Fields)
+            {
+                if (string.Equals(said.Field, field, StringComparison.Ordinal)) return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>Whether a write was given up, which to the hub may have taken effect late, or a refusal that nobody told looks like a fight.</summary>
     static bool IsInDoubt(Link link, string field)
     {
@@ -201,7 +215,7 @@ sealed partial class World
                 if (!isOfIt || said.Value != value) continue;
                 var from = edit.Kind == EditKind.Change
                     ? SaveOf(edit.Id, out _, out _) is { } own && own.Version == last.Version ? at - Blur : long.MinValue
-                    : edit.Since is { } since && since.UtcTicks <= at ? since.UtcTicks - Blur : long.MinValue;
+                    : edit.Since is { } since && since.UtcTicks <= at && SaidBefore(edits, field, since) ? since.UtcTicks - Blur : long.MinValue;
                 if (earliest is null || from > earliest) earliest = from;
             }
         }
