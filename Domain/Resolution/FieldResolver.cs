@@ -392,7 +392,7 @@ public sealed class FieldResolver
         if (tier is not { } strength) return;
         var speaks = !link.IsGone && link.Speaks;
         if (!speaks && _hub.Planted == PlantedFault.GoneClaimsVanish) return;
-        _candidates.Add(Of(link, claim.Value, claim.Stamp, strength) with { Speaks = speaks, WentAt = speaks ? default : link.LastGone?.By.Time ?? default });
+        _candidates.Add(Of(link, claim.Value, claim.Stamp, strength) with { Speaks = speaks, WentAt = speaks ? default : link.LastGone?.Since ?? default });
     }
 
     static Candidate Of(Link link, FieldValue value, Stamp stamp, int tier) => new(link.Id, link.System, link.Object, link.ExternalId ?? "", value, stamp, tier, true);
