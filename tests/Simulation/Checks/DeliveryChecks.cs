@@ -68,6 +68,7 @@ sealed partial class World
         }
         var row = _store.DeliveryOf(index).Row(customer.Id, link.Id);
         if (row is { State: DueState.Due or DueState.Retrying }) Violate(6, $"{customer.Id} {link.Id} in {system.Plan.Name} is still {row.State} ({row.Reason}) after {_rounds} quiet rounds");
+        if (link.Trouble is { Code: "INVALID_VALUE" }) Violate(10, $"{customer.Id} {link.Id} in {system.Plan.Name} waits for a person as a whole, where only fields were refused");
         if (link.Trouble is not null || row?.State == DueState.Parked) return;
 
         var type = _plan.Types[record.Object.Type];

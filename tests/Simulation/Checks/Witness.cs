@@ -61,6 +61,7 @@ sealed partial class World
     {
         if (_story is not null) Tell($"{system.Plan.Name}: {write.CustomerId} intent {write.IntentId} ends {outcome switch { WriteOutcome.Done d => $"done {d.ExternalId} v{d.Version}", _ => outcome.ToString() }}");
         if (outcome is not WriteOutcome.Done) return;
+        WatchGivenUp(system, write);
         var index = Array.IndexOf(_systems, system);
         var kinds = KindsOf(system, write);
         var startedAt = _startedAt[(write.CustomerId, write.IntentId)];
@@ -100,6 +101,20 @@ sealed partial class World
             if (!kinds.HasFlag(kind)) continue;
             ref var release = ref CollectionsMarshal.GetValueRefOrAddDefault(_releases, (system, kind), out _);
             release = next is { } number ? (release.From, release.Granted + number) : (_clock.Now - 1, release.Granted);
+        }
+    }
+
+    /// <summary>Rule 5. Nothing is given up while its call may still be under way.</summary>
+    void WatchGivenUp(FakeSystem system, RecordWrite write)
+    {
+        foreach (var entry in _store.EntriesOf(write.CustomerId))
+        {
+            foreach (var receipt in entry.Receipts)
+            {
+                if (receipt.IntentId != write.IntentId || receipt.State is not (Domain.Claims.IntentState.Lost or Domain.Claims.IntentState.NotDone)) continue;
+                if (!string.Equals(receipt.LinkId, write.LinkId, StringComparison.Ordinal)) continue;
+                Violate(5, $"intent {write.IntentId} of {write.CustomerId} {write.LinkId} in {system.Plan.Name} takes effect after entry {entry.Revision} gave it up as {receipt.State} ({receipt.Code})");
+            }
         }
     }
 

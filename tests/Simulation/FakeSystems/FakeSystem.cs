@@ -66,7 +66,8 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
             var habit = record.Object.Habits[field];
             if (!habit.Mapped) continue;
             var kept = Render(habit, value);
-            if (kept == record.Values[field] || MovesBack(record, field, kept)) continue;
+            var isTouch = plan.TouchesCount && by == Saver.Human && !kept.IsBlank;
+            if ((kept == record.Values[field] && !isTouch) || MovesBack(record, field, kept)) continue;
             if (habit.Unique && !kept.IsBlank && HolderOf(record.Object, field, kept, record) is not null) continue;
             _saving.Add(new FieldSave(field, record.Values[field], kept, by));
         }
@@ -164,7 +165,7 @@ sealed class FakeSystem(SystemPlan plan, WorldPlan world, Clock clock, Chance ch
             _quotaUsed++;
             return true;
         }
-        until = (mine + 1) * window;
+        until = plan.ThrottlesBlindly ? clock.Now + 5 * Clock.Second : (mine + 1) * window;
         return false;
     }
 

@@ -44,7 +44,7 @@ static class PlanMaker
             Types = types,
             Systems = systems,
             Troubles = troubles,
-            People = rest.Between(1, 2),
+            People = rest.OneIn(10) ? rest.Between(3, 6) : rest.Between(1, 2),
             Edits = rest.OneIn(8) ? rest.Between(14, 30) : rest.Between(4, 14),
             Activity = rest.Ticks(Clock.Minute, 25 * Clock.Minute),
             Silos = rest.Between(1, 3),
@@ -289,6 +289,8 @@ static class PlanMaker
             QueuedPercent = calm ? 0 : chance.OneIn(4) ? chance.Between(1, 20) : 0,
             TransientPercent = calm ? 0 : chance.OneIn(3) ? chance.Between(1, 20) : 0,
             Quota = calm || !chance.OneIn(6) ? 0 : chance.Between(2, 10),
+            ThrottlesBlindly = chance.OneIn(2),
+            TouchesCount = reports == ReportForm.Changes && chance.OneIn(3),
             CallTimeMax = callTime,
         };
     }
@@ -303,7 +305,7 @@ static class PlanMaker
             {
                 Field = plan.Fields[f].Name,
                 Name = plan.Fields[f].Name,
-                Direction = chance.OneIn(12) ? Direction.In : Direction.Both,
+                Direction = chance.OneIn(8) ? Direction.In : Direction.Both,
                 Equivalence = habits[f].Rewriting switch
                 {
                     Rewriting.LowerCase => Equivalence.Case,

@@ -141,5 +141,11 @@ sealed class SystemPlan
     /// <summary>Calls that the system takes in each ten minutes before it throttles; 0: no quota.</summary>
     public int Quota { get; init; }
 
+    /// <summary>Says to come back in a moment, again and again, in place of when it will take calls.</summary>
+    public bool ThrottlesBlindly { get; init; }
+
+    /// <summary>A person who saves a form has set every field of it that was touched, also to what it was: reports of changes tell so.</summary>
+    public bool TouchesCount { get; init; }
+
     public long CallTimeMax { get; init; }
 }
