@@ -167,7 +167,7 @@ public sealed class CustomerDecision
         var kept = KeepNew(edit, by, link, rules);
         var gone = edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted;
         var news = gone
-            ? link.LastGone is not { } known || EditEvidence.Compare(known.By, by) < 0
+            ? link.LastGone is not { } known || EditEvidence.Compare(known.By, by) < 0 || Departure.With(known, edit.Kind, by, edit.Into, link.LastAlive) != known
             : !kept.IsEmpty || ((link.LastGone is not null || edit.Kind == EditKind.Restored) && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
         if (news || link is { LastAlive: null, Recent.IsEmpty: true })
         {

@@ -157,11 +157,11 @@ public static class CustomerFold
         ImmutableArray<RecentEdit> recent = link.Recent.Length >= Customers.Link.RecentMax ? [.. link.Recent.AsSpan()[1..], edit.Recent] : link.Recent.Add(edit.Recent);
         if (edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted)
         {
-            return link with { Recent = recent, LastGone = link.LastGone is { } gone && EditEvidence.Compare(gone.By, by) >= 0 ? gone : new(edit.Kind, by, edit.Into) };
+            return link with { Recent = recent, LastGone = Departure.With(link.LastGone, edit.Kind, by, edit.Into, link.LastAlive) };
         }
         // What carries our mark is told by the receipt too; a report of it that was not worth an entry must make no difference.
         var isNewer = by.Actor.Kind != ActorKind.Hub && (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0);
-        return link with { Recent = recent, LastAlive = isNewer ? by : link.LastAlive, Fields = Said(link, edit, rules) };
+        return link with { Recent = recent, LastAlive = isNewer ? by : link.LastAlive, LastGone = isNewer ? link.LastGone?.After(by) : link.LastGone, Fields = Said(link, edit, rules) };
     }
 
     static FieldMap<FieldEvidence> Said(Link link, RecordedEdit edit, RecordRules rules)
@@ -221,7 +221,7 @@ public static class CustomerFold
         if (receipt.State == IntentState.Done && intent.Kind != WriteKind.Delete)
         {
             var alive = new EditEvidence { EditId = $"{link.Id}:{intent.Id}", IsChange = true, Time = receipt.SavedAt ?? intent.Start, Version = receipt.SavedVersion, ReceivedAt = receipt.At };
-            if (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, alive) < 0) link = link with { LastAlive = alive };
+            if (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, alive) < 0) link = link with { LastAlive = alive, LastGone = link.LastGone?.After(alive) };
         }
         return link with
         {

@@ -84,7 +84,27 @@ public sealed record Link
 
 /// <summary>A report that a source record is gone.</summary>
 /// <param name="Into">The record that it lives on in; null: deleted.</param>
-public sealed record Departure(EditKind Kind, EditEvidence By, SourceRecord? Into);
+/// <param name="Since">The first report of it since the record was last seen there: being told again does not make it go later.</param>
+public sealed record Departure(EditKind Kind, EditEvidence By, SourceRecord? Into, DateTimeOffset Since)
+{
+    /// <summary>This departure with one more report of a departure.</summary>
+    internal static Departure With(Departure? known, EditKind kind, EditEvidence by, SourceRecord? into, EditEvidence? alive)
+    {
+        if (known is null) return new(kind, by, into, by.Time);
+        var latest = EditEvidence.Compare(known.By, by) >= 0 ? known : new(kind, by, into, by.Time);
+        return latest with { Since = Earliest(known.Since, by, alive) };
+    }
+
+    /// <summary>The record has been seen there since: what was told before that is no part of this departure.</summary>
+    internal Departure After(EditEvidence alive) => Since <= alive.Time ? this with { Since = By.Time } : this;
+
+    static DateTimeOffset Earliest(DateTimeOffset since, EditEvidence by, EditEvidence? alive)
+    {
+        var earlier = by.Time < since ? by.Time : since;
+        if (alive is null || earlier > alive.Time) return earlier;
+        return since > alive.Time ? since : by.Time;
+    }
+}
 
 /// <summary>An edit taken before: enough to know it again.</summary>
 /// <param name="AssignedTime">The time of first acceptance where the source told none; null otherwise.</param>

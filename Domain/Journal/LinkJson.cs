@@ -298,6 +298,7 @@ static class LinkJson
         to.Word("kind"u8, gone.Kind);
         to.Number("edit"u8, (long?)NumberOf(to.Edits, gone.By));
         to.Record("into"u8, gone.Into);
+        if (gone.Since != gone.By.Time) to.Time("since"u8, gone.Since);
         to.Json.WriteEndObject();
     }
 
@@ -373,6 +374,7 @@ static class LinkJson
         long epoch = 0;
         int? intent = null, alive = null, goneBy = null;
         EditKind? gone = null;
+        DateTimeOffset? goneSince = null;
         SourceRecord? into = null;
         var troubles = FieldMap.Empty<FieldTrouble>();
         RecordTrouble? trouble = null;
@@ -406,6 +408,7 @@ static class LinkJson
                     if (part.SequenceEqual("kind"u8)) gone = from.Word<EditKind>();
                     else if (part.SequenceEqual("edit"u8)) goneBy = from.Int();
                     else if (part.SequenceEqual("into"u8)) into = from.Record();
+                    else if (part.SequenceEqual("since"u8)) goneSince = from.Time();
                     else from.Skip();
                 }
             }
@@ -438,10 +441,12 @@ static class LinkJson
             Trouble = trouble,
             Intent = intent is { } i ? from.At(parts.Intents, i) : null,
             LastAlive = alive is { } a ? from.At(parts.Edits, a) : null,
-            LastGone = gone is { } kind ? new(kind, from.At(parts.Edits, from.Owed(goneBy, "edit")), into) : null,
+            LastGone = gone is { } kind ? Gone(kind, from.At(parts.Edits, from.Owed(goneBy, "edit")), into, goneSince) : null,
             Recent = recent,
         };
     }
+
+    static Departure Gone(EditKind kind, EditEvidence by, SourceRecord? into, DateTimeOffset? since) => new(kind, by, into, since ?? by.Time);
 
     static void ReadEdits(ref DocumentReader from, Parts parts, List<GoldenJson.Group> golden)
     {

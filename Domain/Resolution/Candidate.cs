@@ -6,7 +6,8 @@ namespace OrleansCrm.Domain.Resolution;
 
 /// <summary>A claim on its way to being chosen or passed over.</summary>
 /// <param name="Tier">0 is strongest; see <see cref="Eligibility"/>.</param>
-/// <param name="Speaks">False: its source record is gone or out of scope; it keeps its place, but yields to any later claim of one that speaks.</param>
+/// <param name="Speaks">False: its source record is gone or out of scope; it keeps its place, but yields to any later claim of one that spoke after it had gone.</param>
+/// <param name="WentAt">When its source record went; the beginning of time while it speaks, and where nobody knows.</param>
 public readonly record struct Candidate(
     string LinkId,
     string System,
@@ -15,7 +16,8 @@ public readonly record struct Candidate(
     FieldValue Value,
     Stamp Stamp,
     int Tier,
-    bool Speaks)
+    bool Speaks,
+    DateTimeOffset WentAt = default)
 {
     /// <summary>A fixed order for claims that are equal in rank and stamp: by content, then by the record's own name, never by order of arrival.</summary>
     public static int Tie(in Candidate left, in Candidate right)

@@ -57,7 +57,7 @@ public sealed class FieldResolver
         {
             Strategy.Set => Members(field, policy, hold),
             Strategy.Forward => Forward(field, policy, hold),
-            Strategy.First => Earliest(field, policy),
+            Strategy.First => Earliest(field, policy, hold),
             Strategy.Review => Review(field, policy, hold),
             _ => Plain(field, policy, policy.Strategy, hold),
         };
@@ -76,7 +76,7 @@ public sealed class FieldResolver
     }
 
     // Write once: the earliest thing that anybody eligible ever said. Records that have gone said it all the same.
-    Winner? Earliest(FieldDefinition field, FieldPolicy policy)
+    Winner? Earliest(FieldDefinition field, FieldPolicy policy, Stamp? hold)
     {
         _candidates.Clear();
         foreach (var link in _customer.Links)
@@ -84,7 +84,7 @@ public sealed class FieldResolver
             if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
             foreach (var claim in evidence.ClaimsOf(rules))
             {
-                if (!claim.Value.IsBlank) Offer(link, claim, policy, hold: null, clearedMayWin: false);
+                if (!claim.Value.IsBlank) Offer(link, claim, policy, hold, clearedMayWin: false);
             }
         }
         var best = -1;
@@ -92,7 +92,7 @@ public sealed class FieldResolver
         {
             if (best < 0 || Ranking.Compare(policy, Strategy.First, _candidates[i], _candidates[best]) > 0) best = i;
         }
-        return best < 0 ? null : Of(_candidates[best], "first");
+        return best < 0 ? Held(field.Name, hold) : Of(_candidates[best], "first");
     }
 
     // The furthest choice that anybody eligible has ever named since the last reset.
@@ -321,7 +321,7 @@ public sealed class FieldResolver
                 if (lead is null || (first ? claim.Stamp < lead.Stamp : claim.Stamp > lead.Stamp)) lead = claim;
             }
             if (lead is null || (!filled && !policy.ClearedMayWin)) continue;
-            Offer(link, lead, policy, first ? null : hold, clearedMayWin: true);
+            Offer(link, lead, policy, hold, clearedMayWin: true);
         }
         var strategy = policy.Strategy == Strategy.Review ? policy.Fallback : policy.Strategy;
         var chosen = Ranking.Choose(policy, strategy, _candidates);
@@ -392,7 +392,7 @@ public sealed class FieldResolver
         if (tier is not { } strength) return;
         var speaks = !link.IsGone && link.Speaks;
         if (!speaks && _hub.Planted == PlantedFault.GoneClaimsVanish) return;
-        _candidates.Add(Of(link, claim.Value, claim.Stamp, strength) with { Speaks = speaks });
+        _candidates.Add(Of(link, claim.Value, claim.Stamp, strength) with { Speaks = speaks, WentAt = speaks ? default : link.LastGone?.Since ?? default });
     }
 
     static Candidate Of(Link link, FieldValue value, Stamp stamp, int tier) => new(link.Id, link.System, link.Object, link.ExternalId ?? "", value, stamp, tier, true);

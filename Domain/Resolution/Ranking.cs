@@ -1,4 +1,3 @@
-using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Values;
 
@@ -11,16 +10,23 @@ public static class Ranking
     public static int Choose(FieldPolicy policy, Strategy strategy, List<Candidate> candidates)
     {
         if (candidates.Count == 0) return -1;
-        var best = Best(policy, strategy, candidates, after: null);
-        if (candidates[best].Speaks) return best;
-
-        // Its record is gone: it keeps its place until somebody says something later. Old losers do not rise from the dead.
-        var later = Best(policy, strategy, candidates, after: candidates[best].Stamp);
-        return later < 0 ? best : later;
+        var best = Best(policy, strategy, candidates, gone: null);
+        while (!candidates[best].Speaks && strategy != Strategy.First)
+        {
+            // Its record is gone: it keeps its place until somebody says something later. Old losers do not rise from the dead,
+            // nor does it rise again when whoever took its place goes too: those who went after it still stand before it.
+            var later = Best(policy, strategy, candidates, gone: candidates[best]);
+            if (later < 0) break;
+            best = later;
+        }
+        return best;
     }
 
-    /// <param name="after">Null: all candidates. Else only those of records that speak, later than this.</param>
-    static int Best(FieldPolicy policy, Strategy strategy, List<Candidate> candidates, Stamp? after)
+    static bool Follows(in Candidate candidate, Candidate? gone) =>
+        gone is not { } before || (candidate.Stamp > before.Stamp && (candidate.Speaks || candidate.WentAt > before.WentAt));
+
+    /// <param name="gone">Null: all candidates. Else only those that are later than this one and spoke after it had gone.</param>
+    static int Best(FieldPolicy policy, Strategy strategy, List<Candidate> candidates, Candidate? gone)
     {
         Span<bool> dropped = candidates.Count <= 64 ? stackalloc bool[candidates.Count] : new bool[candidates.Count];
         while (true)
@@ -28,7 +34,7 @@ public static class Ranking
             var best = -1;
             for (var i = 0; i < candidates.Count; i++)
             {
-                if (dropped[i] || (after is { } from && !(candidates[i].Speaks && candidates[i].Stamp > from))) continue;
+                if (dropped[i] || !Follows(candidates[i], gone)) continue;
                 if (best < 0 || Compare(policy, strategy, candidates[i], candidates[best]) > 0) best = i;
             }
             if (best < 0 || policy.YieldsAfter is not { } yields || candidates[best].Stamp.IsInitial) return best;
@@ -37,7 +43,7 @@ public static class Ranking
             var silent = false;
             for (var i = 0; i < candidates.Count && !silent; i++)
             {
-                silent = i != best && !dropped[i] && !(after is { } f && !(candidates[i].Speaks && candidates[i].Stamp > f))
+                silent = i != best && !dropped[i] && Follows(candidates[i], gone)
                     && !candidates[i].Stamp.IsInitial && candidates[i].Stamp.Time - candidates[best].Stamp.Time > yields;
             }
             if (!silent) return best;

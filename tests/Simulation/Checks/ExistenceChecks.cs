@@ -18,7 +18,7 @@ sealed partial class World
                 if (before is { Status: CustomerStatus.Living } && !entry.Golden.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty)
                 {
                     var changed = entry.DefinitionVersion != before.DefinitionVersion;
-                    if (!changed && OnlyDeletions(entry)) CheckNothingMoves(before, entry, "takes in only that a record was deleted");
+                    if (!changed && OnlyDeletions(entry) && !IsOldNews(before, entry)) CheckNothingMoves(before, entry, "takes in only that a record was deleted");
                     else if (changed && entry.Edits.IsEmpty) CheckPoliciesFromNow(before, entry);
                 }
                 before = CustomerFold.Apply(before, entry, Newest);
@@ -33,6 +33,19 @@ sealed partial class World
             if (edit.Kind != EditKind.Deleted || !edit.Fields.IsEmpty) return false;
         }
         return !entry.Edits.IsEmpty;
+    }
+
+    /// <summary>A report of a departure before one that is known already: who took whose place has to be seen anew.</summary>
+    static bool IsOldNews(Customer before, JournalEntry entry)
+    {
+        foreach (var edit in entry.Edits)
+        {
+            foreach (var link in before.Links)
+            {
+                if (link.LastGone is { } gone && edit.By.Time <= gone.By.Time) return true;
+            }
+        }
+        return false;
     }
 
     /// <summary>Old losers do not rise from the dead.</summary>
