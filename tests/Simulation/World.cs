@@ -156,7 +156,7 @@ sealed partial class World
                 return;
             }
             var before = (_store.Entries, _callsStarted, _postsUnanswered, _saves: SavesSoFar());
-            for (var s = 0; s < _systems.Length; s++) Poll(s, everything: _rounds is 0 or 3);
+            for (var s = 0; s < _systems.Length; s++) Poll(s, everything: _rounds == 0 || quiet == 1);
             Upkeep(thorough: true);
             var until = _clock.Now + UpkeepEvery;
             while (_agenda.NextAt <= until && _events < EventsMax) Step();
