@@ -273,7 +273,7 @@ public sealed class FieldEvidence
         {
             if (write.Intent.State != IntentState.Done || write.Refused || Matches(write, value, rules, aspect)) continue;
             var at = write.Intent.SavedAt ?? write.Intent.Start;
-            if (at > statement.By.Time || (last is not null && at < last.LastBy.Time)) continue;
+            if (at > statement.By.Time || IsBefore(statement.By, write.Intent, rules) || (last is not null && at < last.LastBy.Time)) continue;
             if (rules.Planted == PlantedFault.WritesAreNotEvidence) continue;
             var stamp = Stamp.At(at, write.Intent.SavedVersion, "");
             if (found is null || stamp > found) found = stamp;
@@ -345,16 +345,27 @@ public sealed class FieldEvidence
         if (write.Intent.MayStillTakeEffect) return true;
 
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
-        foreach (var statement in Statements)
+        for (var i = 0; i < Statements.Length; i++)
         {
-            if (statement.Value == value && IsTied(statement.By, write.Intent)) return true;
+            if (Statements[i].Value == value && IsTied(i, write.Intent)) return true;
         }
         return false;
     }
 
-    // Our mark on a report of the whole record says that the last save was ours, not that each of its values is.
-    static bool IsTied(EditEvidence by, Intent write) =>
-        (by.IsChange && by.Actor.Kind == ActorKind.Hub) || (by.Version is { } version && version == write.SavedVersion);
+    // Our mark on a report of the whole record says that the last save was ours, not that each of its values is: what somebody else
+    // reported first, after we wrote, is theirs.
+    bool IsTied(int index, Intent write)
+    {
+        var by = Statements[index].By;
+        if (by.Version is { } version && version == write.SavedVersion) return true;
+        if (by.Actor.Kind != ActorKind.Hub) return false;
+        for (var i = 0; i < index && !by.IsChange; i++)
+        {
+            var earlier = Statements[i];
+            if (earlier.Value == Statements[index].Value && earlier.By.Actor.Kind != ActorKind.Hub && !IsOlder(earlier.By, write)) return false;
+        }
+        return true;
+    }
 
     Known FindKnown(FieldRules rules)
     {

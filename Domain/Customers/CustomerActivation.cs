@@ -110,7 +110,7 @@ public sealed class CustomerActivation(string customerId)
     /// <summary>The call speaks of a revision that this activation has not heard of: another has committed since.</summary>
     bool IsAheadOfUs(Asked asked)
     {
-        var revision = asked.Call switch { CustomerCall.Begin begin => begin.AtLeast, CustomerCall.End end => end.IntentId, _ => 0 };
+        var revision = asked.Call switch { CustomerCall.Begin begin => begin.AtLeast, CustomerCall.End end => end.IntentId, CustomerCall.Seen seen => seen.AtLeast, _ => 0 };
         return revision > (_committed?.Revision ?? 0);
     }
 

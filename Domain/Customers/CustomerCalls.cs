@@ -21,7 +21,8 @@ public abstract record CustomerCall
     public sealed record End(string LinkId, long LinkEpoch, long IntentId, WriteOutcome Outcome) : CustomerCall;
 
     /// <summary>Records what a read of a link's record found: settles an ambiguous intent, or repairs drift. Answered by an <see cref="EndAnswer"/>.</summary>
-    public sealed record Seen(string LinkId, long LinkEpoch, ReadOutcome Outcome) : CustomerCall;
+    /// <param name="AtLeast">As of <see cref="Begin"/>.</param>
+    public sealed record Seen(string LinkId, long LinkEpoch, ReadOutcome Outcome, long AtLeast = 0) : CustomerCall;
 
     /// <summary>Decides anew under the hub's present definition. Answered by an <see cref="OfferAnswer"/>.</summary>
     public sealed record Reresolve : CustomerCall;

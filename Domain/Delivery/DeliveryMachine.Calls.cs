@@ -278,7 +278,7 @@ public sealed partial class DeliveryMachine
             return;
         }
         Circuit = Circuit.Answered();
-        Report(link, new CustomerCall.Seen(ended.LinkId, read.LinkEpoch, ended.Outcome), at);
+        Report(link, new CustomerCall.Seen(ended.LinkId, read.LinkEpoch, ended.Outcome, link.Row.MarkedBy), at);
     }
 
     void ConsiderCalls(in Moment at, Action<DateTimeOffset> consider)

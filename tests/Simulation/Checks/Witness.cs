@@ -109,6 +109,8 @@ sealed partial class World
     {
         foreach (var entry in _store.EntriesOf(write.CustomerId))
         {
+            // An older receipt of the same number came along with a link that was another customer's then.
+            if (entry.Revision <= write.IntentId) continue;
             foreach (var receipt in entry.Receipts)
             {
                 if (receipt.IntentId != write.IntentId || entry.Revision <= write.IntentId || receipt.State is not (Domain.Claims.IntentState.Lost or Domain.Claims.IntentState.NotDone)) continue;
