@@ -1,1 +1,21 @@
-return 0;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using OrleansCrm.Bench;
+
+switch (args)
+{
+    case ["model", .. var rest]:
+        Smoke.Run(Console.Out, texts: false);
+        // In this process: the default looks for a project file that is named as the assembly, and ours are not.
+        BenchmarkRunner.Run<ModelBenchmarks>(DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(new InProcessEmitToolchain(TimeSpan.FromMinutes(5), logOutput: true))), rest);
+        return 0;
+    case ["--smoke"]:
+        return Smoke.Run(Console.Out, texts: false) ? 0 : 1;
+    case ["sizes"]:
+        return Smoke.Run(Console.Out, texts: true) ? 0 : 1;
+    default:
+        Console.Error.WriteLine("Usage: model [BenchmarkDotNet options] | sizes | --smoke");
+        return 2;
+}

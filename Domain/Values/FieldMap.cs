@@ -18,6 +18,8 @@ public sealed class FieldMap<T> : IEnumerable<KeyValuePair<string, T>>
 
     internal static readonly FieldMap<T> None = new([], []);
 
+    internal static FieldMap<T> Owning(string[] names, T[] values) => names.Length == 0 ? None : new(names, values);
+
     public int Count => _names.Length;
 
     public ReadOnlySpan<string> Names => _names;
@@ -130,6 +132,9 @@ public sealed class FieldMap<T> : IEnumerable<KeyValuePair<string, T>>
 public static class FieldMap
 {
     public static FieldMap<T> Empty<T>() => FieldMap<T>.None;
+
+    /// <summary>Takes both arrays as they are: the caller gives them up, and each name is there once.</summary>
+    internal static FieldMap<T> Owning<T>(string[] names, T[] values) => FieldMap<T>.Owning(names, values);
 
     public static FieldMap<T> Of<T>(IEnumerable<KeyValuePair<string, T>> pairs)
     {
