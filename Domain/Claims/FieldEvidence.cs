@@ -62,7 +62,7 @@ public sealed class FieldEvidence
 
     /// <summary>Adds a write of ours, or what has become of it.</summary>
     /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
-    public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore)
+    public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
     {
         var writes = Writes;
         for (var i = 0; i < writes.Length; i++)
@@ -71,13 +71,33 @@ public sealed class FieldEvidence
             return new(Past, Statements, write.Intent.State == IntentState.NotDone ? writes.RemoveAt(i) : writes.SetItem(i, write));
         }
         if (write.Intent.State == IntentState.NotDone) return this;
+        return new FieldEvidence(Past, Statements, Writes.Add(write)).Forgetting(forgetBefore, rules);
+    }
+
+    FieldEvidence Forgetting(DateTimeOffset before, FieldRules rules)
+    {
+        var done = LastDone();
+        var writes = Writes;
         for (var i = 0; i < writes.Length - 1; i++)
         {
-            if (writes[i].Intent.MayStillTakeEffect || !(writes[i].Intent.End < forgetBefore || writes.Length >= WritesMax)) continue;
+            var intent = writes[i].Intent;
+            if (intent.IsUnsettled || ReferenceEquals(writes[i], done) || !(intent.End < before || writes.Length > WritesMax)) continue;
             writes = writes.RemoveAt(i--);
-            if (writes.Length < WritesMax / 2) break;
         }
-        return new(Past, Statements, writes.Add(write));
+        if (writes.Length == Writes.Length) return this;
+
+        // What they explained is an echo for ever: without them it would look like an edit.
+        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
+        FindEchoes(rules, aspect: null, echoes);
+        var remaining = new FieldEvidence(Past, Statements, writes);
+        Span<bool> still = stackalloc bool[StatementsMax + 1];
+        remaining.FindEchoes(rules, aspect: null, still);
+        var statements = Statements;
+        for (var i = Statements.Length - 1; i >= 0; i--)
+        {
+            if (echoes[i] && !still[i]) statements = statements.RemoveAt(i);
+        }
+        return new(Past, statements, writes);
     }
 
     /// <summary>What two sets of evidence about one record know together.</summary>
@@ -126,6 +146,28 @@ public sealed class FieldEvidence
         FindEchoes(rules, aspect: null, echoes);
         var at = Statements.IndexOf(statement);
         return at >= 0 && echoes[at];
+    }
+
+    /// <summary>Whether a value is one of our writes as the record shows it: the value written, or this system's rendering of it.</summary>
+    public bool Shows(FieldIntent write, FieldValue value, FieldRules rules) => Matches(write, value, rules, aspect: null);
+
+    /// <summary>Whether the record is known to have held an aspect of the value (a member of a set) before it claimed to hold none: only then was it taken away there.</summary>
+    public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect)
+    {
+        foreach (var claim in Past)
+        {
+            if (!aspect(claim.Value).IsCleared && EditEvidence.Compare(claim.By, none.LastBy) < 0) return true;
+        }
+        foreach (var statement in Statements)
+        {
+            if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
+        }
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State != IntentState.Done || write.Refused || aspect(write.Rendering ?? write.Value).IsCleared) continue;
+            if ((write.Intent.SavedAt ?? write.Intent.Start) <= none.LastBy.Time) return true;
+        }
+        return false;
     }
 
     /// <summary>The last write that the system took; null: none.</summary>
@@ -267,16 +309,27 @@ public sealed class FieldEvidence
         return true;
     }
 
-    static bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         if (aspect is not null)
         {
             return aspect(write.Value) == value || (write.Rendering is { } stored && aspect(stored) == value);
         }
         if (write.Value == value || write.Rendering == value) return true;
+        if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
         // A report may overtake our receipt: until the end is known, what this system makes of our value is ours.
-        return write.Intent.MayStillTakeEffect && write.Before != value && rules.IsRendering(write.Value, value);
+        if (write.Intent.MayStillTakeEffect) return true;
+
+        // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
+        foreach (var statement in Statements)
+        {
+            if (statement.Value == value && IsTied(statement.By, write.Intent)) return true;
+        }
+        return false;
     }
+
+    static bool IsTied(EditEvidence by, Intent write) =>
+        by.Actor.Kind == ActorKind.Hub || (by.Version is { } version && version == write.SavedVersion);
 
     Known FindKnown(FieldRules rules)
     {
@@ -297,7 +350,9 @@ public sealed class FieldEvidence
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)
     {
         if (edit.Version is { } version && write.SavedVersion is { } saved) return version < saved;
-        if (!edit.TimeTold) return edit.ReceivedAt < write.Start;
+        // What we had heard before we wrote had happened before we wrote, whatever the system's clock says.
+        if (edit.ReceivedAt < write.Start) return true;
+        if (!edit.TimeTold) return false;
         return write.SavedAt is { } at ? edit.Time < at : edit.Time < write.Start - rules.ClockTolerance;
     }
 
@@ -316,8 +371,12 @@ public sealed class FieldEvidence
     {
         Span<bool> echoes = stackalloc bool[StatementsMax + 1];
         whole.FindEchoes(rules, aspect: null, echoes);
-        if (echoes[0] || !rules.Counts(earliest)) return past;
-        var claims = new FieldEvidence(past, [earliest], whole.Writes).Walk(rules, aspect: null);
+        if (echoes[0]) return past;
+        // A refusal of consent is remembered, whatever else the policy makes of who said it.
+        if (!rules.Counts(earliest) && !rules.IsRefusal(earliest.Value)) return past;
+        var claims = rules.Counts(earliest)
+            ? new FieldEvidence(past, [earliest], whole.Writes).Walk(rules, aspect: null)
+            : past.Add(new Claim(earliest.Value, earliest.By.ToStamp(), earliest.By, earliest.By));
         if (claims.Length <= PastMax) return claims;
 
         // Beyond the bound a value's first and last time stay, then the latest ones.

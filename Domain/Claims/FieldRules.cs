@@ -30,6 +30,9 @@ public sealed class FieldRules
     /// <summary>Whether a stored value is our written one as this system renders it.</summary>
     public bool IsRendering(FieldValue written, FieldValue stored) => Rendering.IsRendering(Field, Equivalence, CutLength, written, stored);
 
+    /// <summary>Whether a value refuses consent.</summary>
+    public bool IsRefusal(FieldValue value) => (Field.Type == FieldType.ConsentStatus || Policy.Strategy == Strategy.Restrictive) && value == Resolution.FieldResolver.Denied;
+
     /// <summary>Whether a statement may make a claim under the policy.</summary>
     public bool Counts(Statement statement)
     {

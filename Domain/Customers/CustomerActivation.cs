@@ -23,6 +23,8 @@ public sealed class CustomerActivation(string customerId)
     HeldElsewhere _held = HeldElsewhere.Nothing;
     bool _loading;
     bool _loaded;
+    // Loaded since the calls that wait arrived: nobody can know more.
+    bool _fresh;
     bool _ended;
 
     public string CustomerId { get; } = customerId;
@@ -40,6 +42,7 @@ public sealed class CustomerActivation(string customerId)
             case ActivationMessage.Loaded loaded:
                 _loading = false;
                 _loaded = true;
+                _fresh = true;
                 _committed = loaded.Customer;
                 break;
             case ActivationMessage.LoadFailed failed: GiveUp("load: " + failed.Reason, effects); break;
@@ -63,6 +66,11 @@ public sealed class CustomerActivation(string customerId)
 
     void DecideNext(HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
     {
+        if (!_fresh && _inbox.Exists(IsAheadOfUs) && hub.Planted != PlantedFault.AnswerFromStaleState)
+        {
+            Reload(effects);
+            return;
+        }
         _deciding.Clear();
         _deciding.AddRange(_inbox);
         _inbox.Clear();
@@ -73,6 +81,15 @@ public sealed class CustomerActivation(string customerId)
     void Submit(HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
     {
         var decision = CustomerDecision.Decide(CustomerId, _committed, _deciding, hub, now, _held);
+        // Who answers without a commit has not been told by the store that he is behind. "Not mine" is checked before it is said.
+        if (!_fresh && _held.Count == 0 && _committed?.Status != CustomerStatus.Merged && hub.Planted != PlantedFault.AnswerFromStaleState && decision.Answers.Any(a => a.Answer is CustomerAnswer.NotMine))
+        {
+            _inbox.InsertRange(0, _deciding);
+            _deciding.Clear();
+            Reload(effects);
+            return;
+        }
+        _fresh = false;
         if (decision.ToCommit() is { } commit)
         {
             _underWay = decision;
@@ -81,6 +98,20 @@ public sealed class CustomerActivation(string customerId)
         }
         _underWay = null;
         Answer(decision, effects);
+    }
+
+    void Reload(ICollection<ActivationEffect> effects)
+    {
+        _loaded = false;
+        _loading = true;
+        effects.Add(new ActivationEffect.Load());
+    }
+
+    /// <summary>The call speaks of a revision that this activation has not heard of: another has committed since.</summary>
+    bool IsAheadOfUs(Asked asked)
+    {
+        var revision = asked.Call switch { CustomerCall.Begin begin => begin.AtLeast, CustomerCall.End end => end.IntentId, _ => 0 };
+        return revision > (_committed?.Revision ?? 0);
     }
 
     void Ended(CommitAnswer answer, HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)

@@ -14,7 +14,8 @@ public abstract record CustomerCall
 
     /// <summary>Plans one link and, where there is something to write, records the intent. Answered by a <see cref="BeginAnswer"/>.</summary>
     /// <param name="Allowed">What the system's guard lets through now; a plan that needs more waits.</param>
-    public sealed record Begin(string LinkId, Operations Allowed = Operations.All) : CustomerCall;
+    /// <param name="AtLeast">The revision that made the link due: an activation that has not heard of it loads before it answers.</param>
+    public sealed record Begin(string LinkId, Operations Allowed = Operations.All, long AtLeast = 0) : CustomerCall;
 
     /// <summary>Records what became of an intent. Answered by an <see cref="EndAnswer"/>.</summary>
     public sealed record End(string LinkId, long LinkEpoch, long IntentId, WriteOutcome Outcome) : CustomerCall;

@@ -446,6 +446,11 @@ public sealed class CustomerDecision
             return;
         }
         var intent = link.Intent is { IsUnsettled: true } unsettled ? unsettled : null;
+        if (IsStale(intent, seen.Outcome))
+        {
+            Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
+            return;
+        }
         switch (seen.Outcome)
         {
             case ReadOutcome.Failed failed:
@@ -454,6 +459,13 @@ public sealed class CustomerDecision
             case ReadOutcome.Missing missing: Missed(ticket, link, intent, missing); break;
             case ReadOutcome.Found found: Found(ticket, link, intent, found); break;
         }
+    }
+
+    /// <summary>A read that was started before a write was announced tells nothing about what came of it.</summary>
+    static bool IsStale(Intent? intent, ReadOutcome outcome)
+    {
+        DateTimeOffset? seenAt = outcome switch { ReadOutcome.Found found => found.SeenAt, ReadOutcome.Missing missing => missing.SeenAt, _ => null };
+        return intent is not null && seenAt < intent.Start;
     }
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
@@ -465,7 +477,12 @@ public sealed class CustomerDecision
             Ended(ticket, link, more => new EndAnswer.Settled(more));
             return;
         }
-        if (intent is null || GiveUp(ticket, link, intent)) return;
+        if (intent is null)
+        {
+            Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        if (GiveUp(ticket, link, intent)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
 
@@ -486,14 +503,16 @@ public sealed class CustomerDecision
         if (intent is not null)
         {
             var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
-            var any = false;
+            var (any, unmoved) = (false, false);
             foreach (var (name, evidence) in link.Fields)
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
                 any = true;
+                unmoved |= value == write.Before && value != write.Value && value != write.Rendering;
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
-            if (shows || (!any && intent.Kind == WriteKind.Update))
+            // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
+            if ((shows && (!unmoved || _now >= Settled(link, intent))) || (!any && intent.Kind == WriteKind.Update))
             {
                 Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
@@ -572,6 +591,7 @@ public sealed class CustomerDecision
             Receipts = [.. _receipts],
             Undone = [.. _undone],
         };
+        foreach (var receipt in _receipts) Touch(receipt);
         CountFights();
         var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
@@ -582,11 +602,14 @@ public sealed class CustomerDecision
             Troubles = [.. _troubles],
             Status = settled.Status,
         };
-        var keys = KeyHolding.Of(CustomerFold.Apply(_before, entry, _hub), _type, _held, _claimKeys);
+        // The evidence is folded in once: what follows from it is added to that, part by part, in the order in which the fold applies it.
+        // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
+        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
+        var planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+        var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
-        entry = entry with { Keys = keys.Change };
-        var planned = CustomerFold.Apply(_before, entry, _hub);
-        entry = entry with { Intents = Announce(planned, entry.Revision) };
+        if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
+        entry = entry with { Keys = keys.Change, Intents = Announce(planned, entry.Revision) };
 
         var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
             && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
@@ -596,10 +619,22 @@ public sealed class CustomerDecision
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = entry.Intents.IsEmpty ? planned : CustomerFold.Apply(_before, entry, _hub);
-        entry = entry with { Due = DueOf(next, _hub, _now) };
+        var next = CustomerFold.ApplyIntents(planned, entry, _hub);
+        // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
+        var announced = _hub.Planted == PlantedFault.ForgetAnnounced ? [] : entry.Intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId));
+        entry = entry with { Due = [.. DueOf(next, _hub, _now), .. announced] };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
+    }
+
+    // The end of a write tells which reports were its echoes, and so what the record claims.
+    void Touch(Receipt receipt)
+    {
+        if (_customer!.Link(receipt.LinkId) is not { Intent: { } intent } link) return;
+        foreach (var (name, evidence) in link.Fields)
+        {
+            if (WriteOf(evidence, intent) is not null) _touched.Add(name);
+        }
     }
 
     internal static ImmutableArray<DueMark> DueOf(Customer customer, HubDefinition hub, DateTimeOffset now)
@@ -625,7 +660,8 @@ public sealed class CustomerDecision
                 if (field.Value == write.Value || field.Value == write.Rendering || edit.By.Time < write.Intent.Start - fieldRules.ClockTolerance) continue;
                 var trouble = _troubles.LastOrDefault(t => t.LinkId == link.Id && t.Field == field.Field)?.Trouble ?? link.Troubles.Get(field.Field);
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
-                if (evidence.IsEcho(new Statement(field.Value, edit.By, field.Reported), fieldRules)) continue;
+                var statement = new Statement(field.Value, edit.By, field.Reported);
+                if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
                 if (field.Value != write.Before || _hub.Planted == PlantedFault.NeverContested)
                 {
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));

@@ -15,7 +15,7 @@ public static class CustomerFold
 
     /// <exception cref="InvalidOperationException">The entry does not follow the customer's last one: the journal is broken, and work on this customer must stop.</exception>
     public static Customer Apply(Customer? customer, JournalEntry entry, HubDefinition hub) =>
-        ApplyResults(ApplyEvidence(customer, entry, hub), entry);
+        ApplyResults(ApplyEvidence(customer, entry, hub), entry, hub);
 
     /// <summary>Folds many entries onto a snapshot (or onto nothing).</summary>
     public static Customer? Apply(Customer? customer, IEnumerable<JournalEntry> entries, HubDefinition hub)
@@ -44,7 +44,7 @@ public static class CustomerFold
             if (change.IsNew && change.LinkId.StartsWith(CreationKeys.PrefixOf(customer.Id), StringComparison.Ordinal)) founded++;
             links = Change(links, change);
         }
-        foreach (var receipt in entry.Receipts) links = Change(links, receipt.LinkId, l => Apply(l, receipt));
+        foreach (var receipt in entry.Receipts) links = Change(links, receipt.LinkId, l => Apply(l, receipt, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
         foreach (var edit in entry.Edits) links = Change(links, edit.LinkId, l => Apply(l, edit, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
         foreach (var undoing in entry.Undone)
         {
@@ -66,7 +66,7 @@ public static class CustomerFold
     }
 
     /// <summary>The second half: what was decided.</summary>
-    internal static Customer ApplyResults(Customer customer, JournalEntry entry)
+    internal static Customer ApplyResults(Customer customer, JournalEntry entry, HubDefinition hub)
     {
         var golden = customer.Golden;
         if (!entry.Golden.IsEmpty)
@@ -88,8 +88,7 @@ public static class CustomerFold
                 Trouble = change.Field.Length == 0 ? null : l.Trouble,
             });
         }
-        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry));
-        return customer with
+        customer = customer with
         {
             Links = links,
             Golden = golden,
@@ -99,6 +98,16 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
+        return ApplyIntents(customer, entry, hub);
+    }
+
+    /// <summary>The last part of the second half: what is about to be written.</summary>
+    internal static Customer ApplyIntents(Customer customer, JournalEntry entry, HubDefinition hub)
+    {
+        if (entry.Intents.IsEmpty) return customer;
+        var links = customer.Links;
+        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
+        return customer with { Links = links };
     }
 
     internal static Customer Apply(Customer customer, Renaming renaming)
@@ -151,14 +160,15 @@ public static class CustomerFold
         return link with { Fields = fields.ToMap() };
     }
 
-    static Link Apply(Link link, Announcement announced, JournalEntry entry)
+    static Link Apply(Link link, Announcement announced, JournalEntry entry, RecordRules rules)
     {
         var intent = new Intent { Id = entry.Revision, Kind = announced.Kind, Start = entry.At, StartBefore = announced.StartBefore };
         var fields = link.Fields.ToBuilder();
         foreach (var write in announced.Fields)
         {
+            if (rules.Field(write.Field) is not { } fieldRules) continue;
             var evidence = fields.Get(write.Field) ?? FieldEvidence.None;
-            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), entry.At - EchoHorizon));
+            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), entry.At - EchoHorizon, fieldRules));
         }
         return link with
         {
@@ -168,7 +178,7 @@ public static class CustomerFold
         };
     }
 
-    static Link Apply(Link link, Receipt receipt)
+    static Link Apply(Link link, Receipt receipt, RecordRules rules)
     {
         if (link.Intent is not { } intent || intent.Id != receipt.IntentId) return link;
         var ended = intent with
@@ -181,11 +191,12 @@ public static class CustomerFold
         var fields = link.Fields.ToBuilder();
         foreach (var (name, evidence) in link.Fields)
         {
+            if (rules.Field(name) is not { } fieldRules) continue;
             foreach (var write in evidence.Writes)
             {
                 if (write.Intent.Id != intent.Id || write.Intent.Start != intent.Start) continue;
                 var told = receipt.Fields.IsDefault ? default : receipt.Fields.FirstOrDefault(f => f.Field == name);
-                fields.Set(name, evidence.With(write with { Intent = ended, Rendering = told.Rendering ?? write.Rendering, Refused = told.Refused }, DateTimeOffset.MinValue));
+                fields.Set(name, evidence.With(write with { Intent = ended, Rendering = told.Rendering ?? write.Rendering, Refused = told.Refused }, DateTimeOffset.MinValue, fieldRules));
                 break;
             }
         }

@@ -4,7 +4,6 @@ using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Resolution;
-using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
 
@@ -106,16 +105,7 @@ public static class Merging
             foreach (var link in customer.Links)
             {
                 if (link.Fields.Get(field.Name) is not { } evidence || hub.Rules.Of(type.Name, link.System, link.Object).Field(field.Name) is not { } rules) continue;
-                foreach (var claim in evidence.ClaimsOf(rules)) Note(claim.Value, claim.Stamp);
-                foreach (var statement in evidence.Statements)
-                {
-                    if (!rules.Counts(statement) && !evidence.IsEcho(statement, rules)) Note(statement.Value, statement.By.ToStamp());
-                }
-
-                void Note(FieldValue value, Stamp stamp)
-                {
-                    if (value == FieldResolver.Denied && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
-                }
+                if (FieldResolver.RefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
             }
         }
         return [.. refusals];

@@ -17,16 +17,16 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         var scoped = HasScopes(type, hub);
         if (scoped) touched = null;
         // First as if every record that is there were in scope: who belongs where must not depend on who belonged where before.
-        var states = customer.Links.Select(l => Presence(l, customer, type)).ToImmutableArray();
+        var states = PresenceOf(customer, type);
         var present = With(customer, states);
         var golden = Resolve(present, type, hub, revision, decidedUnder, touched);
         if (scoped)
         {
-            var preview = CustomerFold.ApplyResults(present, Shell(customer, golden));
+            var preview = CustomerFold.ApplyResults(present, Shell(customer, golden), hub);
             states = [.. preview.Links.Select(l => InScope(l, preview, hub))];
             golden = Resolve(With(customer, states), type, hub, revision, decidedUnder, null);
         }
-        var settled = CustomerFold.ApplyResults(With(customer, states), Shell(customer, golden));
+        var settled = golden.IsEmpty ? With(customer, states) : CustomerFold.ApplyResults(With(customer, states), Shell(customer, golden), hub);
         var changes = ImmutableArray.CreateBuilder<LinkChange>();
         for (var i = 0; i < states.Length; i++)
         {
@@ -74,6 +74,13 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         return links == customer.Links ? customer : customer with { Links = links };
     }
 
+    static ImmutableArray<LinkState> PresenceOf(Customer customer, RecordTypeDefinition type)
+    {
+        var states = ImmutableArray.CreateBuilder<LinkState>(customer.Links.Length);
+        foreach (var link in customer.Links) states.Add(Presence(link, customer, type));
+        return states.MoveToImmutable();
+    }
+
     static LinkState Presence(Link link, Customer customer, RecordTypeDefinition type)
     {
         if (link.ExternalId is null) return link.State == LinkState.OutOfScope ? LinkState.Wanted : link.State;
@@ -112,8 +119,8 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         var held = newPolicy ? Hold(customer, type, hub, decidedUnder, Read) : customer;
         var resolver = new FieldResolver(hub, type, held, Read);
         var changes = ImmutableArray.CreateBuilder<GoldenChange>();
-        var results = new List<Resolved>();
-        var moved = new HashSet<string>(StringComparer.Ordinal);
+        var results = new List<Resolved>(touched is null ? 8 : 2);
+        var moved = new List<string>(4);
         foreach (var unit in type.ResolutionOrder)
         {
             if (touched is not null && !IsTouched(type, unit, touched, moved)) continue;
@@ -150,12 +157,22 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         return changes.DrainToImmutable();
     }
 
-    static bool IsTouched(RecordTypeDefinition type, string unit, IReadOnlySet<string> touched, HashSet<string> moved)
+    static bool IsTouched(RecordTypeDefinition type, string unit, IReadOnlySet<string> touched, List<string> moved)
     {
-        var policy = type.Group(unit)?.Policy ?? type.Field(unit)!.Policy;
-        if (moved.Count > 0 && policy.Tiers.Length > 0 && policy.FieldsRead().Any(moved.Contains)) return true;
         if (touched.Contains(unit)) return true;
-        return type.Group(unit) is { } group && group.Fields.Any(touched.Contains);
+        if (moved.Count > 0)
+        {
+            foreach (var field in type.ReadBy(unit))
+            {
+                if (moved.Contains(field)) return true;
+            }
+        }
+        if (type.Group(unit) is not { } group) return false;
+        foreach (var field in group.Fields)
+        {
+            if (touched.Contains(field)) return true;
+        }
+        return false;
     }
 
     /// <summary>Under a new policy: what takes effect now leaves older claims without effect, and an owner that lost its right keeps its value until somebody says something later.</summary>
@@ -215,12 +232,21 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         foreach (var system in hub.Systems)
         {
             if (system.MappingOf(type.Name) is not { Create: CreatePolicy.InScope } mapping) continue;
-            if (customer.Links.Any(l => l.System == system.Name && system.Mapping(type.Name, l.Object) is not null && l.State is not (LinkState.Merged or LinkState.Converted))) continue;
-            if (changes.Any(c => c.System == system.Name && c.IsNew)) continue;
+            if (IsThere(customer, system, type)) continue;
+            if (changes.Count > 0 && changes.Any(c => c.System == system.Name && c.IsNew)) continue;
             if (mapping.Scope is { } scope && !scope.Holds(customer.Value)) continue;
             founded++;
             var id = CreationKeys.PrefixOf(customer.Id) + founded.ToString(System.Globalization.CultureInfo.InvariantCulture);
             changes.Add(new(id, system.Name, mapping.Object, null, LinkState.Wanted, 0, id, IsNew: true));
         }
+    }
+
+    static bool IsThere(Customer customer, SystemDefinition system, RecordTypeDefinition type)
+    {
+        foreach (var link in customer.Links)
+        {
+            if (link.System == system.Name && link.State is not (LinkState.Merged or LinkState.Converted) && system.Mapping(type.Name, link.Object) is not null) return true;
+        }
+        return false;
     }
 }

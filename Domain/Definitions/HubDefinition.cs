@@ -76,6 +76,7 @@ public sealed class RecordTypeDefinition
     readonly FrozenDictionary<string, GroupDefinition> _groups;
     // Former names, where no field has that name now.
     readonly FrozenDictionary<string, FieldDefinition> _former;
+    readonly FrozenDictionary<string, ImmutableArray<string>> _readBy;
 
     public RecordTypeDefinition(string name, ImmutableArray<FieldDefinition> fields, ImmutableArray<GroupDefinition> groups = default)
     {
@@ -87,6 +88,10 @@ public sealed class RecordTypeDefinition
         _former = fields.SelectMany(f => f.Was.Select(was => (was, f))).Where(p => !_fields.ContainsKey(p.was)).DistinctBy(p => p.was)
             .ToFrozenDictionary(p => p.was, p => p.f, StringComparer.Ordinal);
         ResolutionOrder = OrderByConditions(fields, Groups);
+        _readBy = ResolutionOrder
+            .Select(u => KeyValuePair.Create(u, (_groups.GetValueOrDefault(u)?.Policy ?? _fields[u].Policy).FieldsRead().Distinct(StringComparer.Ordinal).ToImmutableArray()))
+            .Where(p => !p.Value.IsEmpty)
+            .ToFrozenDictionary(StringComparer.Ordinal);
     }
 
     public string Name { get; }
@@ -111,6 +116,9 @@ public sealed class RecordTypeDefinition
     public FieldDefinition? Field(string name) => _fields.GetValueOrDefault(name) ?? (_former.Count == 0 ? null : _former.GetValueOrDefault(name));
 
     public GroupDefinition? Group(string name) => _groups.GetValueOrDefault(name);
+
+    /// <summary>The fields that the conditions of a unit of <see cref="ResolutionOrder"/> read; empty: none.</summary>
+    internal ImmutableArray<string> ReadBy(string unit) => _readBy.Count > 0 && _readBy.TryGetValue(unit, out var fields) ? fields : [];
 
     // Fields in groups resolve with the group; conditions order the rest. The reader refuses cycles, so every pass places at least one.
     static ImmutableArray<string> OrderByConditions(ImmutableArray<FieldDefinition> fields, ImmutableArray<GroupDefinition> groups)

@@ -103,6 +103,9 @@ internal enum PlantedFault
     /// <summary>A write that a read does not show yet is given up before its time.</summary>
     GiveUpAtOnce,
 
+    /// <summary>Nobody looks after an announced write whose delivery is gone.</summary>
+    ForgetAnnounced,
+
     /// <summary>Fights go on for ever.</summary>
     NeverContested,
 
@@ -133,6 +136,9 @@ internal enum PlantedFault
 
     /// <summary>A stale activation goes on as if its commit had landed.</summary>
     StaleGoesOn,
+
+    /// <summary>An activation answers what needs no commit from memory, however old that is.</summary>
+    AnswerFromStaleState,
 
     // Committer.
 

@@ -17,9 +17,9 @@ public abstract record DeliveryEffect
     public sealed record SaveRows(long Ticket, ImmutableArray<DueLink> Upserts, ImmutableArray<LinkKey> Removals, long Epoch, Brakes? Brakes = null) : DeliveryEffect;
 
     /// <summary>Ask the customer with <see cref="CustomerCall.Begin"/>; answered by <see cref="DeliveryMessage.Begun"/>.</summary>
-    public sealed record Begin(string CustomerId, string LinkId, Operations Allowed) : DeliveryEffect
+    public sealed record Begin(string CustomerId, string LinkId, Operations Allowed, long AtLeast) : DeliveryEffect
     {
-        public CustomerCall.Begin Ask => new(LinkId, Allowed);
+        public CustomerCall.Begin Ask => new(LinkId, Allowed, AtLeast);
     }
 
     /// <summary>Make this call to the system, now; answered by <see cref="DeliveryMessage.CallEnded"/>. All records are of one kind and object.</summary>

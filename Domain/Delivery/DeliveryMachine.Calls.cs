@@ -165,7 +165,7 @@ public sealed partial class DeliveryMachine
         link.Spoken = allowed;
         _spoken = _spoken.Plus(GuardCounts.Each((Guarded)allowed));
         _beginning++;
-        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed));
+        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed, link.Row.MarkedBy));
         return true;
     }
 

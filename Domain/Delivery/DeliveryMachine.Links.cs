@@ -188,7 +188,12 @@ public sealed partial class DeliveryMachine
         link.AgainMoved |= mark.Moved;
     }
 
-    static DueLink Marked(DueLink row, in PendingMark mark) => row with { MarkedAt = mark.At, Priority = Sooner(row.Priority, mark.Priority) };
+    static DueLink Marked(DueLink row, in PendingMark mark) => row with
+    {
+        MarkedAt = mark.At,
+        MarkedBy = mark.Revision == long.MaxValue ? row.MarkedBy : Math.Max(row.MarkedBy, mark.Revision),
+        Priority = Sooner(row.Priority, mark.Priority),
+    };
 
     static bool Wakes(DueLink row, in PendingMark mark) => mark.Moved || row.State != DueState.Parked || row.Reason != RetrySchedule.GaveUp;
 

@@ -25,6 +25,7 @@ public enum DueState
 /// <param name="Advice">What a person can do; null when not parked, or when fields of it are not.</param>
 /// <param name="Needs">Operations that a guard did not let through; none unless it waits on one.</param>
 /// <param name="MarkedAt">The latest journal entry that made it due, as far as is known.</param>
+/// <param name="MarkedBy">That entry's revision; 0: not told.</param>
 public sealed record DueLink(
     string CustomerId,
     string LinkId,
@@ -35,7 +36,8 @@ public sealed record DueLink(
     string? Reason = null,
     string? Advice = null,
     Operations Needs = Operations.None,
-    Position MarkedAt = default)
+    Position MarkedAt = default,
+    long MarkedBy = 0)
 {
     /// <summary>Reason of a delivery that the system's guard holds.</summary>
     public const string Guard = "guard";

@@ -141,7 +141,7 @@ public static class Planner
             if (known.Value is null && golden.Value.IsCleared) return false;
             rendered = Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
             if (rendered is not null && known.Value == rendered) return false;
-            if (evidence?.LastDone() is { } done && done.Value == golden.Value && done.Rendering is { } stored && stored == known.Value) return false;
+            if (evidence?.LastDone() is { } done && done.Value == golden.Value && known.Value is { } held && evidence.Shows(done, held, fieldRules)) return false;
         }
         rendered ??= Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
         return mapping.Update != UpdatePolicy.FillBlank || known.Value is null or { IsBlank: true };

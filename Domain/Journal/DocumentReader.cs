@@ -58,7 +58,7 @@ ref struct DocumentReader
         }
         if (version is null or < 1) throw head.Malformed("no format version");
         if (string.IsNullOrEmpty(id)) throw head.Malformed("no customer id");
-        _prefix = CustomerFold.LinkPrefix(id);
+        _prefix = CreationKeys.PrefixOf(id);
         Step();
         BeginObject();
         return id;

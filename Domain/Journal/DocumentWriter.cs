@@ -67,7 +67,7 @@ sealed class DocumentWriter : IDisposable
     {
         var writer = t_writer ?? new();
         t_writer = null;
-        writer._prefix = CustomerFold.LinkPrefix(customerId);
+        writer._prefix = CreationKeys.PrefixOf(customerId);
         return writer;
     }
 

@@ -152,8 +152,10 @@ public sealed class FieldResolver
             foreach (var link in _customer.Links)
             {
                 if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
-                var claims = evidence.ClaimsOf(rules, value => MemberOf(field, value, key));
-                if (claims.IsEmpty || (claims[^1].Value.IsCleared && claims[^1].Stamp.IsInitial && _hub.Planted != PlantedFault.AbsentIsRemoved)) continue;
+                FieldValue Member(FieldValue value) => MemberOf(field, value, key);
+                var claims = evidence.ClaimsOf(rules, Member);
+                if (claims.IsEmpty) continue;
+                if (claims[^1].Value.IsCleared && !evidence.HeldBefore(claims[^1], Member) && _hub.Planted != PlantedFault.AbsentIsRemoved) continue;
                 if (claims[^1].Value.IsCleared && _hub.Planted == PlantedFault.UnionWithoutRemoval) continue;
                 Offer(link, claims[^1], policy, hold, clearedMayWin: true);
             }
@@ -173,7 +175,7 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim
-                && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
+                && !(claim.Value.IsCleared && claim.Stamp.IsInitial) && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
             {
                 return new(FieldValue.Set([]), link.Id, Stamp.Initial, "set");
             }
@@ -205,16 +207,10 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
-            foreach (var statement in evidence.Statements)
-            {
-                // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
-                if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
-                Keep(ref refusal, Of(link, Denied, statement.By.ToStamp(), 0));
-            }
+            if (RefusedAt(evidence, rules) is { } refused) Keep(ref refusal, Of(link, Denied, refused, 0));
             foreach (var claim in evidence.ClaimsOf(rules))
             {
-                if (claim.Value == Denied) Keep(ref refusal, Of(link, Denied, claim.Stamp, 0));
-                else if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
+                if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
             }
             if (evidence.ClaimOf(rules) is { } present) Offer(link, present, policy, hold: null, policy.ClearedMayWin);
         }
@@ -227,6 +223,24 @@ public sealed class FieldResolver
         if (optIn is { } opted) return Of(opted, "opt-in");
         var chosen = Ranking.Choose(policy, Strategy.Owners, _candidates);
         return chosen < 0 ? null : Of(_candidates[chosen], "no refusal");
+    }
+
+    /// <summary>The latest time at which a record may have said no; null: it never did.</summary>
+    /// <remarks>A refusal counts from when it was first seen, not from the earliest time that it may have: what may have been said before it does not undo it.</remarks>
+    internal static Stamp? RefusedAt(FieldEvidence evidence, FieldRules rules)
+    {
+        Stamp? latest = null;
+        foreach (var claim in evidence.ClaimsOf(rules))
+        {
+            if (claim.Value == Denied && !(claim.By.ToStamp() <= latest)) latest = claim.By.ToStamp();
+        }
+        foreach (var statement in evidence.Statements)
+        {
+            // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
+            if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
+            if (!(statement.By.ToStamp() <= latest)) latest = statement.By.ToStamp();
+        }
+        return latest;
     }
 
     static void Keep(ref Candidate? best, Candidate candidate)
@@ -301,6 +315,7 @@ public sealed class FieldResolver
             foreach (var name in group.Fields)
             {
                 if (EvidenceOf(link, name, out var rules) is not { } evidence || Part(evidence, rules, first) is not { } claim) continue;
+                if (claim.Value.IsCleared && claim.Stamp.IsInitial) continue;
                 filled |= !claim.Value.IsCleared;
                 // The tuple is as new as its newest part, or in a first touch as old as its oldest.
                 if (lead is null || (first ? claim.Stamp < lead.Stamp : claim.Stamp > lead.Stamp)) lead = claim;
@@ -336,9 +351,11 @@ public sealed class FieldResolver
                 continue;
             }
             Winner? part = null;
-            if (link is not null && EvidenceOf(link, name, out var rules) is { } evidence && Part(evidence, rules, first) is { } claim && StillSays(link, lead, winner!.Value))
+            if (link is not null && EvidenceOf(link, name, out var rules) is { } evidence && StillSays(link, lead, winner!.Value)
+                && (Part(evidence, rules, first)?.Value ?? evidence.KnownOf(rules).Value) is { } value)
             {
-                part = winner.Value with { Value = claim.Value };
+                // What the record did not say itself, it holds because we wrote it there: still the same record's tuple.
+                part = winner.Value with { Value = value };
             }
             results.Add(new(name, part));
         }
@@ -365,6 +382,8 @@ public sealed class FieldResolver
 
     void Offer(Link link, Claim claim, FieldPolicy policy, Stamp? hold, bool clearedMayWin)
     {
+        // Nobody has cleared what was blank when the record was first seen.
+        if (claim.Value.IsCleared && claim.Stamp.IsInitial) return;
         if (claim.Value.IsCleared && !clearedMayWin && _hub.Planted != PlantedFault.ClearingAlwaysWins) return;
         if (hold is { } held && claim.Stamp <= held && _hub.Planted != PlantedFault.ForgetHold) return;
         var tier = _hub.Planted == PlantedFault.OwnershipOnlyOnCollision && _candidates.Count == 0

@@ -66,23 +66,16 @@ public sealed class DeliveryMachineTests
     [Fact]
     public void A_bad_record_delays_no_other_of_its_batch()
     {
-        _hub = Hub(concurrency: 1);
-        StartWith("a", "b", "c");
-        Begun("a", Write("a"));
-        var first = Take<DeliveryEffect.Call>()!;
-        Begun("b", Write("b"));
-        Begun("c", Write("c"));
-        Ended(first, Done);
-        var call = Take<DeliveryEffect.Call>()!;
-        Assert.Equal(["cus_b", "cus_c"], call.Writes.Select(w => w.CustomerId));
+        var outcomes = OutcomesBesideABadRecord(PlantedFault.None);
 
-        Ended(call, new WriteOutcome.Rejected(["email"], "INVALID"), Done);
-
-        var ends = TakeAll<DeliveryEffect.End>().Where(e => e.CustomerId is "cus_b" or "cus_c").ToArray();
-        Assert.IsType<WriteOutcome.Rejected>(ends[0].Ask.Outcome);
-        Assert.IsType<WriteOutcome.Done>(ends[1].Ask.Outcome);
+        Assert.IsType<WriteOutcome.Rejected>(outcomes[0]);
+        Assert.IsType<WriteOutcome.Done>(outcomes[1]);
         Assert.Equal(CircuitState.Closed, _machine.Circuit.State);
     }
+
+    [Fact]
+    public void Parking_a_whole_batch_is_noticed() =>
+        Assert.All(OutcomesBesideABadRecord(PlantedFault.ParkWholeBatch), o => Assert.IsType<WriteOutcome.Rejected>(o));
 
     [Fact]
     public void Creates_and_updates_do_not_share_a_call()
@@ -268,6 +261,23 @@ public sealed class DeliveryMachineTests
         Page(1, new PageEntry(1, "cus_a", ["l"]) { Revision = 9 });
         Begun("a", new BeginAnswer.Nothing());
         return Take<DeliveryEffect.Begin>();
+    }
+
+    WriteOutcome[] OutcomesBesideABadRecord(PlantedFault planted)
+    {
+        _hub = Hub(planted, concurrency: 1);
+        StartWith("a", "b", "c");
+        Begun("a", Write("a"));
+        var first = Take<DeliveryEffect.Call>()!;
+        Begun("b", Write("b"));
+        Begun("c", Write("c"));
+        Ended(first, Done);
+        var call = Take<DeliveryEffect.Call>()!;
+        Assert.Equal(["cus_b", "cus_c"], call.Writes.Select(w => w.CustomerId));
+        TakeAll<DeliveryEffect.End>();
+
+        Ended(call, new WriteOutcome.Rejected(["email"], "INVALID"), Done);
+        return [.. TakeAll<DeliveryEffect.End>().Select(e => e.Ask.Outcome)];
     }
 
     void ThrottleTwenty()

@@ -55,6 +55,7 @@ sealed partial class DeliveryWorld
         long _revision;
         long _known;
         long _refusedAt = -1;
+        DateTimeOffset _writtenAt;
 
         public string Id => id;
 
@@ -106,6 +107,7 @@ sealed partial class DeliveryWorld
             switch (ask.Outcome)
             {
                 case WriteOutcome.Done:
+                    _writtenAt = world._now;
                     _known = intent.Value;
                     _intent = null;
                     Append(moved: false);
@@ -139,6 +141,8 @@ sealed partial class DeliveryWorld
                 if (seenAt <= intent.StartBefore + CallTime) return new EndAnswer.ReadBack(intent.StartBefore + CallTime + TimeSpan.FromMilliseconds(1));
                 _intent = null;
             }
+            // A read that was made before the last write ended says nothing about it.
+            if (seenAt <= _writtenAt) return new EndAnswer.Settled(IsBehind && !IsParked);
             _known = found;
             Append(moved: false);
             return new EndAnswer.Settled(IsBehind && !IsParked);

@@ -51,8 +51,6 @@ sealed partial class DeliveryWorld
 
     public int CallsMade { get; private set; }
 
-    public int Parkings { get; private set; }
-
     public static void Play(int[] tape, PlantedFault planted = PlantedFault.None, SystemMode mode = SystemMode.Live, int? creates = null)
     {
         var world = new DeliveryWorld(planted, mode, creates);
@@ -87,7 +85,6 @@ sealed partial class DeliveryWorld
     void Edit(FakeCustomer customer)
     {
         customer.Edit();
-        _failures[customer.Id] = 0;
         // The last delivery started is the one that the bell is rung for; at times it is lost.
         if (_store.Journal.Count % 3 != 0) Ring(customer);
     }

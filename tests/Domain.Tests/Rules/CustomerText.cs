@@ -1,6 +1,7 @@
 using System.Text;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
 
 namespace OrleansCrm.Domain.Tests.Rules;
 
@@ -67,7 +68,7 @@ static class CustomerText
     }
 
     /// <summary>What the world outside may rely on: per source record and field the claim with its stamp, per field the golden value with its stamp and source record. No revisions, no link ids.</summary>
-    public static string OfMeaning(Customer? customer, Domain.Definitions.HubDefinition hub)
+    public static string OfMeaning(Customer? customer, HubDefinition hub)
     {
         if (customer is null) return "none";
         var lines = new List<string>();
