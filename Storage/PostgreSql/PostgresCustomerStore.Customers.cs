@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Npgsql;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Storage.Documents;

@@ -37,7 +37,7 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
         catch (Exception error)
         {
             await source.DisposeAsync();
-            if (PostgresErrors.Unavailable(error) is { } unavailable) throw unavailable;
+            if (PostgresErrors.IsUnavailable(error)) throw PostgresErrors.Unavailable(error);
             throw;
         }
     }
@@ -101,7 +101,7 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
         }
         finally
         {
-            await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock($1); RESET lock_timeout".Split(';')[0], locked) { Parameters = { Value(MigrationLock) } };
+            await using var release = new NpgsqlCommand("SELECT pg_advisory_unlock($1)", locked) { Parameters = { Value(MigrationLock) } };
             await release.ExecuteNonQueryAsync(CancellationToken.None);
             await using var reset = new NpgsqlCommand("RESET lock_timeout", locked);
             await reset.ExecuteNonQueryAsync(CancellationToken.None);
@@ -116,9 +116,9 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
             await using var connection = await _source.OpenConnectionAsync(cancellationToken);
             return await read(connection);
         }
-        catch (Exception error) when (PostgresErrors.Unavailable(error) is { } unavailable)
+        catch (Exception error) when (PostgresErrors.IsUnavailable(error))
         {
-            throw unavailable;
+            throw PostgresErrors.Unavailable(error);
         }
     }
 

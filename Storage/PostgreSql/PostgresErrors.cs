@@ -27,10 +27,12 @@ static class PostgresErrors
         _ => $"the connection to PostgreSQL failed ({error.GetType().Name})",
     };
 
-    /// <summary>Null: this is a fault of ours, not of the store.</summary>
-    public static StoreUnavailableException? Unavailable(Exception error)
+    /// <summary>False: this is a fault of ours, or the caller gave up, and says nothing about the store.</summary>
+    public static bool IsUnavailable(Exception error)
     {
         var ours = error is PostgresException { SqlState: var state } && (state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("42", StringComparison.Ordinal));
-        return ours || !IsOfStore(error) || error is OperationCanceledException ? null : new($"The store cannot be reached now: {Reason(error)}.", error);
+        return !ours && IsOfStore(error) && error is not OperationCanceledException;
     }
+
+    public static StoreUnavailableException Unavailable(Exception error) => new($"The store cannot be reached now: {Reason(error)}. Nothing is known to be lost; try again.", error);
 }
