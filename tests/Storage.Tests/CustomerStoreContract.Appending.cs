@@ -33,19 +33,6 @@ public abstract partial class CustomerStoreContract
         Assert.InRange(at, before, await Store.ReadClockAsync(Token));
     }
 
-    [Fact]
-    public async Task What_was_answered_is_there_after_the_store_was_closed()
-    {
-        Assert.SkipUnless(SurvivesClosing, "It lives in memory.");
-        await AppendAsync(Commit("cus_1", 0, takes: ["k"], holds: [Contact("1")]));
-
-        await ReopenAsync();
-
-        Assert.Equal(1, (await LoadAsync("cus_1")).Revision);
-        Assert.Equal("cus_1", await HolderOfAsync("k"));
-        Assert.Equal("cus_1", await HolderOfAsync(Contact("1")));
-    }
-
     [Theory]
     [InlineData(0)]
     [InlineData(2)]

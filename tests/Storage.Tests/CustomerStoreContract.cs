@@ -10,25 +10,27 @@ namespace OrleansCrm.Storage.Tests;
 /// <summary>What every store promises. A store that has not passed this proves nothing.</summary>
 public abstract partial class CustomerStoreContract(IStoreUnderTest underTest) : IAsyncLifetime
 {
+    protected static readonly DeliveryLane Salesforce = new("salesforce");
+
+    protected IStoreUnderTest UnderTest { get; } = underTest;
+
     protected ICustomerStore Store { get; private set; } = null!;
 
-    protected virtual bool SurvivesClosing => true;
+    protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    static CancellationToken Token => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync() => Store = await underTest.OpenAsync();
+    public async ValueTask InitializeAsync() => Store = await UnderTest.OpenAsync();
 
     public async ValueTask DisposeAsync()
     {
         await Store.DisposeAsync();
-        await underTest.DisposeAsync();
+        await UnderTest.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
-    protected async Task ReopenAsync()
+    protected async Task ReopenAsync(int partitions = PartitionCount)
     {
         await Store.DisposeAsync();
-        Store = await underTest.OpenAsync();
+        Store = await UnderTest.OpenAsync(partitions);
     }
 
     /// <summary>Appends at the tails as they are.</summary>

@@ -48,13 +48,3 @@ public sealed class MemoryUnderTest : IStoreUnderTest
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
-
-public sealed class PostgresCustomerStoreTests(PostgresServer server) : CustomerStoreContract(new PostgresUnderTest(server));
-
-public sealed class SqliteCustomerStoreTests() : CustomerStoreContract(new SqliteUnderTest());
-
-/// <summary>The simulation's store keeps the same promises, but for those of a disk.</summary>
-public sealed class SqliteInMemoryTests() : CustomerStoreContract(new MemoryUnderTest())
-{
-    protected override bool SurvivesClosing => false;
-}
