@@ -162,8 +162,9 @@ public sealed partial class PostgresCustomerStore
             if (!row.GetBoolean(0)) return (false, null);
             var times = Array.ConvertAll(row.GetFieldValue<DateTime[]>(1), Utc);
 
-            // The server commits after the last row: only its word that the statement is through makes it durable.
-            await row.CloseAsync();
+            // The server commits after the last row. Only its word that it is ready again makes the batch durable, and closing a
+            // reader would pass over a timeout here.
+            await row.NextResultAsync(cancellationToken);
             return (true, new AppendAnswer.Decided(
                 [.. commitTails.Select(t => new CommitAnswer.Committed(times[t]))],
                 [.. batch.Tails.Select((t, i) => new TailAnswer(t.Partition, Fenced: false, sequences[i]))]));

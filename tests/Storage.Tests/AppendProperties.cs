@@ -63,19 +63,21 @@ public sealed class AppendProperties(PostgresServer server)
 
     static AppendBatch BatchOf(Random random, Oracle oracle)
     {
-        // Half of the batches touch no keys and expect what is true: those go the short way.
+        // Half of the batches are of single customers without keys: those go the short way, and must be stopped on it.
         var plain = random.Next(2) == 0;
         var next = Customers.ToDictionary(c => c, oracle.RevisionOf);
-        var commits = Enumerable.Range(0, random.Next(1, 7)).Select(_ => CommitOf(random, plain, next)).ToImmutableArray();
+        var count = random.Next(1, 7);
+        var commits = plain
+            ? random.GetItems<string>([.. Customers], count).Distinct().Select(c => CommitOf(random, [c], plain, next)).ToImmutableArray()
+            : [.. Enumerable.Range(0, count).Select(_ => CommitOf(random, [.. random.GetItems<string>([.. Customers], random.Next(4) == 0 ? 2 : 1).Distinct()], plain, next))];
         return new(
             [.. commits.SelectMany(c => c.Appends).Select(a => PartitionOf(a.CustomerId)).Distinct().Order()
                 .Select(p => new PartitionTail(p, Math.Max(0, oracle.TailOf(p) + Off(random, 12))))],
             commits);
     }
 
-    static Commit CommitOf(Random random, bool plain, Dictionary<string, long> next)
+    static Commit CommitOf(Random random, string[] customers, bool plain, Dictionary<string, long> next)
     {
-        var customers = random.GetItems<string>([.. Customers], random.Next(plain ? 8 : 4) == 0 ? 2 : 1).Distinct().ToArray();
         var taken = Some(random, Keys, plain);
         var records = Some(random, Records, plain);
         return new([.. customers.Select((customer, i) =>

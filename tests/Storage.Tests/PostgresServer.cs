@@ -63,10 +63,15 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is not null) Kill();
-        if (Environment.IsPrivilegedProcess || _folder.Exists) _folder.Delete(recursive: true);
+        if (_process is { } process)
+        {
+            // Asked to stop, it takes its shared memory with it.
+            await RunAsync("kill", "-INT", process.Id.ToString(CultureInfo.InvariantCulture));
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+        _folder.Delete(recursive: true);
         _starting.Dispose();
-        await ValueTask.CompletedTask;
     }
 
     string ConnectionString(string database) => $"Host={_folder.FullName};Username=postgres;Database={database}";

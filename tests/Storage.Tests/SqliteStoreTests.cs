@@ -91,6 +91,29 @@ public sealed class SqliteStoreTests() : DurableStoreContract(new SqliteUnderTes
     }
 
     [Fact]
+    public async Task A_full_disk_aborts_what_it_meets_and_is_recovered_from()
+    {
+        var file = Path.Combine(Folder, "small.db");
+        using var session = new SqliteSession(new SqliteConnection($"Data Source={file};Pooling=False"));
+        session.Connection.Open();
+        session.Scalar("PRAGMA journal_mode=WAL");
+        session.Execute("CREATE TABLE t (v)");
+        session.Scalar("PRAGMA max_page_count=20");
+        var writer = new SqliteWriter(session, inline: false);
+        await writer.RunAsync(WriteTurn.Intake, s => s.Execute("INSERT INTO t VALUES (1)"));
+
+        var full = await writer.RunAsync(WriteTurn.Intake, s => s.Execute("INSERT INTO t VALUES (zeroblob(1000000))"));
+        await writer.RunAsync(WriteTurn.Background, s => s.Scalar("PRAGMA max_page_count=100000"));
+        var after = await writer.RunAsync(WriteTurn.Intake, s => s.Execute("INSERT INTO t VALUES (2)"));
+
+        Assert.IsType<SqliteException>(full.Error);
+        Assert.False(full.IsUnknown);
+        Assert.Null(after.Error);
+        Assert.Equal("1,2", writer.Read(s => s.Scalar("SELECT group_concat(v) FROM t")));
+        writer.Dispose();
+    }
+
+    [Fact]
     public async Task Deliveries_go_beside_intake_a_little_at_a_time_and_never_wait_for_its_end()
     {
         using var session = new SqliteSession(new SqliteConnection("Data Source=:memory:"));
