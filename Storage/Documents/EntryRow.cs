@@ -28,7 +28,7 @@ readonly record struct EntryRow(string CustomerId, long Revision, int Definition
     {
         // Most entries concern other systems: without its name in the text there is nothing to parse.
         if (due is null || !due.Contains(system, StringComparison.Ordinal)) return [];
-        return [.. JsonSerializer.Deserialize<string[][]>(due)!.Where(d => d[0] == system).Select(d => d[1])];
+        return [.. JsonSerializer.Deserialize<string[][]>(due)!.Where(d => d[0] == system).Select(d => d[1]).Distinct(StringComparer.Ordinal)];
     }
 
     /// <summary>The row of a page as delivery reads it; null: it marks no link of the system.</summary>

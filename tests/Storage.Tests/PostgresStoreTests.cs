@@ -48,6 +48,77 @@ public sealed class PostgresStoreTests(PostgresServer server) : DurableStoreCont
     }
 }
 
+/// <summary>Ends of a transaction that leave a doubt, or none.</summary>
+public sealed class PostgresFailureTests(PostgresServer server) : IAsyncLifetime
+{
+    readonly PostgresUnderTest _underTest = new(server);
+    ICustomerStore _store = null!;
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _store = await _underTest.OpenAsync();
+
+    public async ValueTask DisposeAsync() => await _store.DisposeAsync();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_connection_that_breaks_during_the_commit_leaves_it_unknown(bool keys)
+    {
+        await AtCommitAsync("PERFORM pg_terminate_backend(pg_backend_pid());");
+
+        var answer = await AppendAsync(keys);
+
+        Assert.IsType<AppendAnswer.Unknown>(answer);
+        await EnsureUsableAsync(keys);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_commit_that_the_server_refuses_is_aborted(bool keys)
+    {
+        await AtCommitAsync("RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full';");
+
+        var answer = await AppendAsync(keys);
+
+        Assert.Equal(new AppendAnswer.Aborted("PostgreSQL answered 53100"), answer);
+        await EnsureUsableAsync(keys);
+    }
+
+    [Fact]
+    public async Task A_batch_that_its_caller_gives_up_before_it_is_sent_is_aborted()
+    {
+        using var given = new CancellationTokenSource();
+        await given.CancelAsync();
+
+        Assert.IsType<AppendAnswer.Aborted>(await _store.AppendAsync(new([new(0, 0)], [Commit(IdIn(0), 0)]), given.Token));
+    }
+
+    Task<AppendAnswer> AppendAsync(bool keys) => _store.AppendAsync(new([new(0, 0)], [Commit(IdIn(0), 0, takes: keys ? ["k"] : [])]), Token);
+
+    async Task EnsureUsableAsync(bool keys)
+    {
+        await RunAsync("DROP TRIGGER at_commit ON journal");
+        Assert.Equal(0, (await _store.ReadTailsAsync([0], Token))[0].Sequence);
+        Assert.IsType<CommitAnswer.Committed>(Assert.IsType<AppendAnswer.Decided>(await AppendAsync(keys)).Commits[0]);
+    }
+
+    async Task AtCommitAsync(string what) => await RunAsync(
+        $"""
+        CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {what} RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON journal DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()
+        """);
+
+    async Task RunAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(await _underTest.ConnectionStringAsync());
+        await connection.OpenAsync(Token);
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Token);
+    }
+}
+
 /// <summary>The journal after <c>kill -9</c> of the database.</summary>
 public sealed class PostmasterKilledTests : IAsyncLifetime
 {
