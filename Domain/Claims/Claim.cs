@@ -19,4 +19,7 @@ public sealed record Claim(FieldValue Value, Stamp Stamp, EditEvidence By, EditE
 public readonly record struct Known(FieldValue? Value, bool IsCertain)
 {
     public static Known Nothing { get; } = new(null, true);
+
+    /// <summary>The value if it is certain; null: it is not, or nothing is known.</summary>
+    public FieldValue? Sure => IsCertain ? Value : null;
 }

@@ -60,6 +60,16 @@ public sealed class FieldEvidence
         return new(past, statements.RemoveAt(0), Writes);
     }
 
+    /// <summary>Whether the statement is here already: to add it again would change nothing.</summary>
+    public bool Holds(Statement statement)
+    {
+        foreach (var known in Statements)
+        {
+            if (Statement.Compare(known, statement) == 0) return true;
+        }
+        return false;
+    }
+
     /// <summary>Adds a write of ours, or what has become of it.</summary>
     /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
     public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
@@ -101,19 +111,12 @@ public sealed class FieldEvidence
     }
 
     /// <summary>What two sets of evidence about one record know together.</summary>
-    public FieldEvidence Union(FieldEvidence other)
+    public FieldEvidence Union(FieldEvidence other, FieldRules rules)
     {
-        var statements = Statements;
-        foreach (var statement in other.Statements)
-        {
-            var at = 0;
-            while (at < statements.Length && Statement.Compare(statements[at], statement) < 0) at++;
-            if (at < statements.Length && Statement.Compare(statements[at], statement) == 0) continue;
-            statements = statements.Insert(at, statement);
-        }
-        if (statements.Length > StatementsMax) statements = statements.RemoveRange(0, statements.Length - StatementsMax);
         var writes = Writes.AddRange(other.Writes.Where(w => !Writes.Any(o => o.Intent.Start == w.Intent.Start && o.Intent.Id == w.Intent.Id)));
-        return new(Past.IsEmpty ? other.Past : Past, statements, [.. writes.OrderBy(w => w.Intent.Start)]);
+        var union = new FieldEvidence(Past.IsEmpty ? other.Past : Past, Statements, [.. writes.OrderBy(w => w.Intent.Start)]);
+        foreach (var statement in other.Statements) union = union.With(statement, rules);
+        return union;
     }
 
     /// <summary>The same evidence with some edits undone by a person: they claim nothing, though the record may still hold what they said.</summary>
@@ -148,6 +151,18 @@ public sealed class FieldEvidence
         return at >= 0 && echoes[at];
     }
 
+    /// <summary>Whether a report that passes for an echo may as well be somebody's word: nothing but a write whose end nobody knows explains it, it does not carry our mark, and it is from after the last time at which that write could take effect.</summary>
+    public bool IsDoubtfulEcho(Statement statement, FieldRules rules)
+    {
+        if (statement.By.Actor.Kind == ActorKind.Hub) return false;
+        foreach (var write in Writes)
+        {
+            if (write.Refused || !Matches(write, statement.Value, rules, aspect: null)) continue;
+            if (!write.Intent.MayStillTakeEffect || !IsAfter(statement.By, write.Intent, rules)) return false;
+        }
+        return true;
+    }
+
     /// <summary>Whether a value is one of our writes as the record shows it: the value written, or this system's rendering of it.</summary>
     public bool Shows(FieldIntent write, FieldValue value, FieldRules rules) => Matches(write, value, rules, aspect: null);
 
@@ -169,6 +184,9 @@ public sealed class FieldEvidence
         }
         return false;
     }
+
+    /// <summary>What we wrote last, also while its end is not known; null: nothing.</summary>
+    public FieldValue? LastWritten() => Writes.IsEmpty || Writes[^1].Refused ? null : Writes[^1].Value;
 
     /// <summary>The last write that the system took; null: none.</summary>
     public FieldIntent? LastDone()
@@ -287,11 +305,15 @@ public sealed class FieldEvidence
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
         if (write.Refused || !Matches(write, value, rules, aspect)) return false;
-        if (statement.By.Actor.Kind == ActorKind.Hub) return true;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
+        if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
+        foreach (var claim in Past)
+        {
+            if (!Matches(write, aspect is null ? claim.Value : aspect(claim.Value), rules, aspect) && IsAfter(claim.LastBy, write.Intent, rules)) return false;
+        }
         for (var i = 0; i < index; i++)
         {
             if (echoes[i]) continue;
@@ -328,8 +350,9 @@ public sealed class FieldEvidence
         return false;
     }
 
+    // Our mark on a report of the whole record says that the last save was ours, not that each of its values is.
     static bool IsTied(EditEvidence by, Intent write) =>
-        by.Actor.Kind == ActorKind.Hub || (by.Version is { } version && version == write.SavedVersion);
+        (by.IsChange && by.Actor.Kind == ActorKind.Hub) || (by.Version is { } version && version == write.SavedVersion);
 
     Known FindKnown(FieldRules rules)
     {
@@ -345,6 +368,10 @@ public sealed class FieldEvidence
         if (IsBefore(statement.By, write.Intent, rules)) return new(write.Rendering ?? write.Value, true);
         return new(statement.Value, IsAfter(statement.By, write.Intent, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
     }
+
+    /// <summary>Whether the edit preceded the write, whatever clocks say.</summary>
+    internal static bool IsOlder(EditEvidence edit, Intent write) =>
+        edit.Version is { } version && write.SavedVersion is { } saved ? version < saved : edit.ReceivedAt < write.Start;
 
     /// <summary>Whether the edit surely preceded the write's effect.</summary>
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)

@@ -92,7 +92,7 @@ public sealed class CustomerDecision
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
         // What is asked now is asked under the new names.
-        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
+        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming, _hub);
         foreach (var (ticket, call) in calls)
         {
             switch (call)
@@ -168,8 +168,8 @@ public sealed class CustomerDecision
         var gone = edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted;
         var news = gone
             ? link.LastGone is not { } known || EditEvidence.Compare(known.By, by) < 0
-            : !kept.IsEmpty || (link.LastGone is not null && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
-        if (news || link.LastAlive is null)
+            : !kept.IsEmpty || ((link.LastGone is not null || edit.Kind == EditKind.Restored) && (link.LastAlive is null || EditEvidence.Compare(link.LastAlive, by) < 0));
+        if (news || link is { LastAlive: null, Recent.IsEmpty: true })
         {
             _edits.Add(new(link.Id, edit.Kind, by, kept, new(idHash, contentHash, edit.Time is null ? by.Time : null), edit.Into));
             foreach (var field in kept) _touched.Add(field.Field);
@@ -222,7 +222,7 @@ public sealed class CustomerDecision
         for (var i = fields.Length - 1; i >= 0; i--)
         {
             if (link.Fields.Get(fields[i].Field) is not { } evidence || rules.Field(fields[i].Field) is not { } fieldRules) continue;
-            if (IsSurelyEcho(evidence, fields[i].Value, by, fieldRules) || ReferenceEquals(evidence.With(new Statement(fields[i].Value, by), fieldRules), evidence)) fields = fields.RemoveAt(i);
+            if (IsSurelyEcho(evidence, fields[i].Value, by, fieldRules) || evidence.Holds(new Statement(fields[i].Value, by))) fields = fields.RemoveAt(i);
         }
         return fields;
     }
@@ -232,8 +232,10 @@ public sealed class CustomerDecision
         if (_hub.Planted is PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) return false;
         foreach (var write in evidence.Writes)
         {
+            // Whether an open write was made at all only its end tells.
+            if (write.Intent.State != IntentState.Done) continue;
             if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
-            if (by.Actor.Kind == ActorKind.Hub && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (by.Actor.Kind == ActorKind.Hub && !FieldEvidence.IsOlder(by, write.Intent) && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
         }
         return false;
@@ -251,7 +253,7 @@ public sealed class CustomerDecision
         if (_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)) is not null) return null;
 
         var waiting = _customer?.Links.FirstOrDefault(l => l.ExternalId is null && l.System == system && l.Object == @object && !_links.ContainsKey(l.Id)
-            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || edit.Actor.Kind == ActorKind.Hub))));
+            && (l.State == LinkState.Wanted || (l.State == LinkState.Creating && (l.CreationKey == edit.CreationKey || LooksCreatedByUs(l, edit)))));
         _taken.Add(edit.Source);
         if (waiting is not null)
         {
@@ -261,6 +263,17 @@ public sealed class CustomerDecision
         var link = new LinkChange(NextLinkId(), system, @object, externalId, LinkState.Linked, 0, null, IsNew: true);
         _links[link.LinkId] = link;
         return Blank(link);
+    }
+
+    // Our mark alone is on whatever automation made in our transaction; with a value that we are just writing it is our record.
+    static bool LooksCreatedByUs(Link link, Edit edit)
+    {
+        if (edit.Actor.Kind != ActorKind.Hub || edit.CreationKey is not null || link.Intent is not { } intent) return false;
+        foreach (var field in edit.Fields)
+        {
+            if (link.Fields.Get(field.Field) is { } evidence && WriteOf(evidence, intent)?.Value == field.Value) return true;
+        }
+        return false;
     }
 
     // The record lives on in another: that one is this customer's as well, unless somebody else holds it.
@@ -277,7 +290,15 @@ public sealed class CustomerDecision
     static Link Blank(LinkChange change) =>
         new() { Id = change.LinkId, System = change.System, Object = change.Object, ExternalId = change.ExternalId, State = change.State, Epoch = change.Epoch };
 
-    IEnumerable<RecentEdit> RecentOf(Link link) => link.Recent.Concat(_edits.Where(e => e.LinkId == link.Id).Select(e => e.Recent));
+    ImmutableArray<RecentEdit> RecentOf(Link link)
+    {
+        var recent = link.Recent;
+        foreach (var edit in _edits)
+        {
+            if (edit.LinkId == link.Id) recent = recent.Add(edit.Recent);
+        }
+        return recent;
+    }
 
     // ---- What became of our writes ----
 
@@ -470,7 +491,7 @@ public sealed class CustomerDecision
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
     {
-        if (intent is { Kind: not WriteKind.Create } || (intent is null && link.ExternalId is not null))
+        if (link.ExternalId is not null)
         {
             if (intent is not null) _receipts.Add(new(link.Id, intent.Id, intent.Kind == WriteKind.Delete ? IntentState.Done : IntentState.Lost, _now, "missing"));
             SawGone(link, intent?.Id ?? 0, missing.SeenAt);
@@ -480,6 +501,12 @@ public sealed class CustomerDecision
         if (intent is null)
         {
             Ended(ticket, link, more => new EndAnswer.Settled(more));
+            return;
+        }
+        if (_hub.System(link.System)?.Mapping(_type.Name, link.Object) is { CreationKey: CreationKey.None } && _hub.Planted != PlantedFault.CreateAgainBlindly)
+        {
+            // There is no key to look for: that nothing was found tells nothing.
+            Ended(ticket, link, _ => new EndAnswer.Parked([], Planner.CreateUnconfirmed, Planner.CreateUnconfirmedAdvice, false));
             return;
         }
         if (GiveUp(ticket, link, intent)) return;
@@ -503,16 +530,15 @@ public sealed class CustomerDecision
         if (intent is not null)
         {
             var shows = intent.Kind == WriteKind.Create && link.ExternalId is null;
-            var (any, unmoved) = (false, false);
+            var unmoved = false;
             foreach (var (name, evidence) in link.Fields)
             {
                 if (WriteOf(evidence, intent) is not { } write || Told(found.Fields, name) is not { } value) continue;
-                any = true;
                 unmoved |= value == write.Before && value != write.Value && value != write.Rendering;
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
             // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
-            if ((shows && (!unmoved || _now >= Settled(link, intent))) || (!any && intent.Kind == WriteKind.Update))
+            if (shows && (!unmoved || _now >= Settled(link, intent)))
             {
                 Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
@@ -592,9 +618,9 @@ public sealed class CustomerDecision
             Undone = [.. _undone],
         };
         foreach (var receipt in _receipts) Touch(receipt);
-        CountFights();
         var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
+        CountFights(settled.Golden);
         entry = entry with
         {
             Golden = settled.Golden,
@@ -609,20 +635,21 @@ public sealed class CustomerDecision
         var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
         if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
-        entry = entry with { Keys = keys.Change, Intents = Announce(planned, entry.Revision) };
+        var intents = Announce(planned, entry.Revision);
 
         var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
-            && entry.Intents.IsEmpty && entry.Keys is null && entry.Status is null)
+            && intents.IsEmpty && keys.Change is null && entry.Status is null)
             || (_before is not null && _before.DefinitionVersion != _hub.Version);
         if (!hasNews)
         {
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = CustomerFold.ApplyIntents(planned, entry, _hub);
+        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now, _hub);
         // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
-        var announced = _hub.Planted == PlantedFault.ForgetAnnounced ? [] : entry.Intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId));
-        entry = entry with { Due = [.. DueOf(next, _hub, _now), .. announced] };
+        var due = DueOf(next, _hub, _now);
+        if (!intents.IsEmpty && _hub.Planted != PlantedFault.ForgetAnnounced) due = due.AddRange(intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId)));
+        entry = entry with { Keys = keys.Change, Intents = intents, Due = due };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
     }
@@ -631,6 +658,8 @@ public sealed class CustomerDecision
     void Touch(Receipt receipt)
     {
         if (_customer!.Link(receipt.LinkId) is not { Intent: { } intent } link) return;
+        // A write that was taken shows that the record is there after all.
+        _resolveAll |= receipt.State == IntentState.Done && link.LastGone is not null;
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not null) _touched.Add(name);
@@ -648,7 +677,8 @@ public sealed class CustomerDecision
     }
 
     /// <summary>Counts in a row how often a system undid our write; too often, and a person must decide.</summary>
-    void CountFights()
+    /// <remarks>A write is undone when the record goes back to what it held before, or to anything that golden overrules: a flow may put a new value each time.</remarks>
+    void CountFights(ImmutableArray<GoldenChange> changes)
     {
         foreach (var edit in _edits)
         {
@@ -662,14 +692,18 @@ public sealed class CustomerDecision
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
                 var statement = new Statement(field.Value, edit.By, field.Reported);
                 if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
-                if (field.Value != write.Before || _hub.Planted == PlantedFault.NeverContested)
+                var golden = changes.FirstOrDefault(c => c.Field == field.Field) is { } change ? change.Golden : _customer.Golden.Get(field.Field);
+                var overruled = golden is not null && golden.Value != field.Value;
+                if ((field.Value != write.Before && !overruled) || _hub.Planted == PlantedFault.NeverContested)
                 {
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));
                     continue;
                 }
-                var rounds = (trouble?.Rounds ?? 0) + 1;
+                // Over a newer golden value it is another quarrel, unless it is the same to and fro.
+                var goesOn = trouble is not null && (field.Value == write.Before || trouble.GoldenVersion == write.GoldenVersion);
+                var rounds = (goesOn ? trouble!.Rounds : 0) + 1;
                 var kind = rounds >= _hub.ContestedAfter ? TroubleKind.Contested : trouble?.Kind ?? TroubleKind.Watched;
-                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", write.GoldenVersion, rounds, write.Intent.Id)));
+                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", Math.Max(trouble?.GoldenVersion ?? 0, write.GoldenVersion), rounds, write.Intent.Id)));
             }
         }
     }
@@ -731,7 +765,7 @@ public sealed class CustomerDecision
                 _answers.Add((ticket, new OfferAnswer(revision == (_before?.Revision ?? 0) ? EditOutcome.Unchanged : EditOutcome.Applied, revision, [])));
                 continue;
             }
-            var applied = _edits.Any(e => e.LinkId == linkId && e.By.EditId == edit.Id);
+            var applied = IsTaken(linkId, edit.Id);
             var fields = ImmutableArray.CreateBuilder<FieldOutcome>(edit.Fields.Length);
             foreach (var field in edit.Fields)
             {
@@ -745,6 +779,15 @@ public sealed class CustomerDecision
             var link = customer.Link(linkId);
             _answers.Add((ticket, answer(link is not null && Planner.IsDue(customer, link, _hub, _now))));
         }
+    }
+
+    bool IsTaken(string linkId, string editId)
+    {
+        foreach (var taken in _edits)
+        {
+            if (taken.LinkId == linkId && taken.By.EditId == editId) return true;
+        }
+        return false;
     }
 
     void Change(Link link, Func<LinkChange, LinkChange> change)
@@ -762,11 +805,21 @@ public sealed class CustomerDecision
         return hash;
     }
 
+    // In the order of their names; most edits come so or have a single field.
+    static ImmutableArray<FieldEdit> ByName(ImmutableArray<FieldEdit> fields)
+    {
+        for (var i = 1; i < fields.Length; i++)
+        {
+            if (string.CompareOrdinal(fields[i - 1].Field, fields[i].Field) > 0) return [.. fields.OrderBy(f => f.Field, StringComparer.Ordinal)];
+        }
+        return fields;
+    }
+
     static ulong HashContent(Edit edit)
     {
         var hash = (14695981039346656037 ^ (ulong)edit.Kind) * 1099511628211;
         hash = (hash ^ (ulong)(edit.Time?.UtcTicks ?? 0)) * 1099511628211;
-        foreach (var field in edit.Fields.OrderBy(f => f.Field, StringComparer.Ordinal)) hash = Hash(field.Value.Json, Hash(field.Field, hash));
+        foreach (var field in ByName(edit.Fields)) hash = Hash(field.Value.Json, Hash(field.Field, hash));
         return edit.Into is { } into ? Hash(into.ToString(), hash) : hash;
     }
 }

@@ -33,23 +33,26 @@ public static class CustomerFold
             ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
-        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming);
+        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming, hub);
         var links = customer.Links;
         var founded = customer.LinksFounded;
         if (!entry.MovedOut.IsEmpty) links = links.RemoveAll(l => entry.MovedOut.Contains(l.Id));
         if (!entry.MovedIn.IsEmpty) links = links.AddRange(entry.MovedIn);
-        foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into);
+        foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into, l => hub.Rules.Of(customer.RecordType, l.System, l.Object));
         foreach (var change in entry.Links)
         {
             if (change.IsNew && change.LinkId.StartsWith(CreationKeys.PrefixOf(customer.Id), StringComparison.Ordinal)) founded++;
             links = Change(links, change);
         }
-        foreach (var receipt in entry.Receipts) links = Change(links, receipt.LinkId, l => Apply(l, receipt, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
-        foreach (var edit in entry.Edits) links = Change(links, edit.LinkId, l => Apply(l, edit, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
-        foreach (var undoing in entry.Undone)
+        foreach (var receipt in entry.Receipts)
         {
-            links = Change(links, undoing.LinkId, l => l with { Fields = Map(l.Fields, e => e.Reverting(by => undoing.EditIds.Contains(by.EditId))) });
+            if (PlaceOf(links, receipt.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], receipt, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
         }
+        foreach (var edit in entry.Edits)
+        {
+            if (PlaceOf(links, edit.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], edit, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
+        }
+        foreach (var undoing in entry.Undone) links = Undo(links, undoing);
         var refusals = customer.Refusals;
         foreach (var (field, stamp) in entry.Refusals)
         {
@@ -65,29 +68,34 @@ public static class CustomerFold
         };
     }
 
+    static ImmutableArray<Link> Undo(ImmutableArray<Link> links, Undoing undoing) =>
+        Change(links, undoing.LinkId, l => l with { Fields = Map(l.Fields, e => e.Reverting(by => undoing.EditIds.Contains(by.EditId))) });
+
+    /// <summary>Golden values with changes to them.</summary>
+    internal static FieldMap<Golden> Apply(FieldMap<Golden> golden, ImmutableArray<GoldenChange> changes)
+    {
+        if (changes.IsEmpty) return golden;
+        var builder = golden.ToBuilder();
+        foreach (var change in changes)
+        {
+            if (change.Golden is null) builder.Remove(change.Field);
+            else builder.Set(change.Field, change.Golden);
+        }
+        return builder.ToMap();
+    }
+
+    static ImmutableArray<Link> Apply(ImmutableArray<Link> links, TroubleChange change) => Change(links, change.LinkId, l => l with
+    {
+        Troubles = change.Trouble is null ? l.Troubles.Without(change.Field) : l.Troubles.With(change.Field, change.Trouble),
+        Trouble = change.Field.Length == 0 ? null : l.Trouble,
+    });
+
     /// <summary>The second half: what was decided.</summary>
     internal static Customer ApplyResults(Customer customer, JournalEntry entry, HubDefinition hub)
     {
-        var golden = customer.Golden;
-        if (!entry.Golden.IsEmpty)
-        {
-            var builder = golden.ToBuilder();
-            foreach (var change in entry.Golden)
-            {
-                if (change.Golden is null) builder.Remove(change.Field);
-                else builder.Set(change.Field, change.Golden);
-            }
-            golden = builder.ToMap();
-        }
+        var golden = Apply(customer.Golden, entry.Golden);
         var links = customer.Links;
-        foreach (var change in entry.Troubles)
-        {
-            links = Change(links, change.LinkId, l => l with
-            {
-                Troubles = change.Trouble is null ? l.Troubles.Without(change.Field) : l.Troubles.With(change.Field, change.Trouble),
-                Trouble = change.Field.Length == 0 ? null : l.Trouble,
-            });
-        }
+        foreach (var change in entry.Troubles) links = Apply(links, change);
         customer = customer with
         {
             Links = links,
@@ -98,19 +106,25 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
-        return ApplyIntents(customer, entry, hub);
+        return ApplyIntents(customer, entry.Intents, entry.Revision, entry.At, hub);
     }
 
     /// <summary>The last part of the second half: what is about to be written.</summary>
-    internal static Customer ApplyIntents(Customer customer, JournalEntry entry, HubDefinition hub)
+    internal static Customer ApplyIntents(Customer customer, ImmutableArray<Announcement> intents, long revision, DateTimeOffset now, HubDefinition hub)
     {
-        if (entry.Intents.IsEmpty) return customer;
+        if (intents.IsEmpty) return customer;
         var links = customer.Links;
-        foreach (var intent in entry.Intents) links = Change(links, intent.LinkId, l => Apply(l, intent, entry, hub.Rules.Of(customer.RecordType, l.System, l.Object)));
+        foreach (var intent in intents)
+        {
+            if (PlaceOf(links, intent.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], intent, revision, now, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
+        }
         return customer with { Links = links };
     }
 
-    internal static Customer Apply(Customer customer, Renaming renaming)
+    // A field that the definition no longer has keeps what either knew first.
+    static FieldEvidence Joined(FieldEvidence? known, FieldEvidence added, FieldRules? rules) => known is null ? added : rules is null ? known : known.Union(added, rules);
+
+    internal static Customer Apply(Customer customer, Renaming renaming, HubDefinition hub)
     {
         var golden = customer.Golden;
         foreach (var (from, to) in renaming.Fields)
@@ -129,7 +143,7 @@ public static class CustomerFold
             var (fields, troubles) = (link.Fields, link.Troubles);
             foreach (var (from, to) in renaming.Fields)
             {
-                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, fields.Get(to)?.Union(evidence) ?? evidence);
+                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, Joined(fields.Get(to), evidence, hub.Rules.Of(renaming.RecordType ?? customer.RecordType, link.System, link.Object).Field(to)));
                 if (troubles.Get(from) is { } trouble) troubles = troubles.Without(from).With(to, trouble);
             }
             var system = renaming.Systems.FirstOrDefault(s => s.From == link.System).To ?? link.System;
@@ -140,35 +154,39 @@ public static class CustomerFold
     static Link Apply(Link link, RecordedEdit edit, RecordRules rules)
     {
         var by = edit.By;
-        var recent = link.Recent.Length >= Customers.Link.RecentMax ? link.Recent.RemoveAt(0) : link.Recent;
-        link = link with { Recent = recent.Add(edit.Recent) };
+        ImmutableArray<RecentEdit> recent = link.Recent.Length >= Customers.Link.RecentMax ? [.. link.Recent.AsSpan()[1..], edit.Recent] : link.Recent.Add(edit.Recent);
         if (edit.Kind is EditKind.Deleted or EditKind.MergedInto or EditKind.Converted)
         {
-            return link.LastGone is { } gone && EditEvidence.Compare(gone.By, by) >= 0 ? link : link with { LastGone = new(edit.Kind, by, edit.Into) };
+            return link with { Recent = recent, LastGone = link.LastGone is { } gone && EditEvidence.Compare(gone.By, by) >= 0 ? gone : new(edit.Kind, by, edit.Into) };
         }
-        if (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0) link = link with { LastAlive = by };
-        if (edit.Fields.IsEmpty) return link;
+        // What carries our mark is told by the receipt too; a report of it that was not worth an entry must make no difference.
+        var isNewer = by.Actor.Kind != ActorKind.Hub && (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0);
+        return link with { Recent = recent, LastAlive = isNewer ? by : link.LastAlive, Fields = Said(link, edit, rules) };
+    }
 
+    static FieldMap<FieldEvidence> Said(Link link, RecordedEdit edit, RecordRules rules)
+    {
+        if (edit.Fields.IsEmpty) return link.Fields;
         var fields = link.Fields.ToBuilder();
         foreach (var field in edit.Fields)
         {
             // A field that the definition no longer has keeps what was said before; nothing is added to it.
             if (rules.Field(field.Field) is not { } fieldRules) continue;
             var evidence = fields.Get(field.Field) ?? FieldEvidence.None;
-            fields.Set(field.Field, evidence.With(new Statement(field.Value, by, field.Reported), fieldRules));
+            fields.Set(field.Field, evidence.With(new Statement(field.Value, edit.By, field.Reported), fieldRules));
         }
-        return link with { Fields = fields.ToMap() };
+        return fields.ToMap();
     }
 
-    static Link Apply(Link link, Announcement announced, JournalEntry entry, RecordRules rules)
+    static Link Apply(Link link, Announcement announced, long revision, DateTimeOffset now, RecordRules rules)
     {
-        var intent = new Intent { Id = entry.Revision, Kind = announced.Kind, Start = entry.At, StartBefore = announced.StartBefore };
+        var intent = new Intent { Id = revision, Kind = announced.Kind, Start = now, StartBefore = announced.StartBefore };
         var fields = link.Fields.ToBuilder();
         foreach (var write in announced.Fields)
         {
             if (rules.Field(write.Field) is not { } fieldRules) continue;
             var evidence = fields.Get(write.Field) ?? FieldEvidence.None;
-            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), entry.At - EchoHorizon, fieldRules));
+            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), now - EchoHorizon, fieldRules));
         }
         return link with
         {
@@ -215,13 +233,13 @@ public static class CustomerFold
     }
 
     // One record was met twice, by its report and by our receipt: what either knows of it is known of the one.
-    static ImmutableArray<Link> Join(ImmutableArray<Link> links, string from, string into)
+    static ImmutableArray<Link> Join(ImmutableArray<Link> links, string from, string into, Func<Link, RecordRules> rulesOf)
     {
         var source = links.First(l => l.Id == from);
         return Change(links.Remove(source), into, target =>
         {
             var fields = target.Fields;
-            foreach (var (name, evidence) in source.Fields) fields = fields.With(name, fields.Get(name)?.Union(evidence) ?? evidence);
+            foreach (var (name, evidence) in source.Fields) fields = fields.With(name, Joined(fields.Get(name), evidence, rulesOf(target).Field(name)));
             var recent = target.Recent.AddRange(source.Recent);
             return target with
             {
@@ -231,6 +249,15 @@ public static class CustomerFold
                 LastGone = source.LastGone is { } gone && (target.LastGone is null || EditEvidence.Compare(gone.By, target.LastGone.By) > 0) ? gone : target.LastGone,
             };
         });
+    }
+
+    static int PlaceOf(ImmutableArray<Link> links, string id)
+    {
+        for (var i = 0; i < links.Length; i++)
+        {
+            if (links[i].Id == id) return i;
+        }
+        return -1;
     }
 
     static ImmutableArray<Link> Change(ImmutableArray<Link> links, LinkChange change)

@@ -28,9 +28,33 @@ public sealed class HeldElsewhere
 /// <param name="Change">Null: as before.</param>
 public sealed record KeyHolding(KeyChange? Change, ImmutableArray<string> Taken, ImmutableArray<string> Given)
 {
+    static readonly KeyHolding Same = new(null, [], []);
+
+    // What nearly every decision finds: it holds just the keys that it asks for, and nothing is withheld or may come to be.
+    static bool IsSettled(Customer customer, RecordTypeDefinition type)
+    {
+        if (!customer.Withheld.IsEmpty) return false;
+        foreach (var link in customer.Links)
+        {
+            if (link.LastGone?.Into is not null) return false;
+        }
+        var held = 0;
+        if (customer.Status == CustomerStatus.Living)
+        {
+            foreach (var field in type.IdentityKeys)
+            {
+                if (customer.Value(field) is not { } value || IdentityKey.Of(type.Name, field, value) is not { } key) continue;
+                if (!customer.Keys.Contains(key)) return false;
+                held++;
+            }
+        }
+        return held == customer.Keys.Length;
+    }
+
     /// <param name="claim">Ask again for keys that were withheld.</param>
     public static KeyHolding Of(Customer customer, RecordTypeDefinition type, HeldElsewhere elsewhere, bool claim)
     {
+        if (IsSettled(customer, type)) return Same;
         var held = ImmutableArray.CreateBuilder<string>();
         var withheld = ImmutableArray.CreateBuilder<WithheldKey>();
         if (customer.Status == CustomerStatus.Living)

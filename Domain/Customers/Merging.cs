@@ -113,7 +113,7 @@ public static class Merging
 
     static Func<Link, Link> Moved(HubDefinition hub) => link => hub.Planted == PlantedFault.KeepEpochOnMove ? link : link with { Epoch = link.Epoch + 1 };
 
-    static ImmutableArray<SourceRecord> Records(ImmutableArray<Link> links) => [.. links.Where(l => l.Source is not null && l.State != LinkState.Suppressed).Select(l => l.Source!.Value)];
+    static ImmutableArray<SourceRecord> Records(ImmutableArray<Link> links) => [.. links.Where(l => l.Source is not null).Select(l => l.Source!.Value)];
 
     // What the other one gives up in the same commit is free.
     static HeldElsewhere Freed(HeldElsewhere? elsewhere, Customer other, ImmutableArray<string> _ = default) =>

@@ -22,11 +22,12 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         var golden = Resolve(present, type, hub, revision, decidedUnder, touched);
         if (scoped)
         {
-            var preview = CustomerFold.ApplyResults(present, Shell(customer, golden), hub);
+            var preview = present with { Golden = CustomerFold.Apply(present.Golden, golden) };
             states = [.. preview.Links.Select(l => InScope(l, preview, hub))];
             golden = Resolve(With(customer, states), type, hub, revision, decidedUnder, null);
         }
-        var settled = golden.IsEmpty ? With(customer, states) : CustomerFold.ApplyResults(With(customer, states), Shell(customer, golden), hub);
+        var settled = With(customer, states);
+        if (!golden.IsEmpty) settled = settled with { Golden = CustomerFold.Apply(settled.Golden, golden) };
         var changes = ImmutableArray.CreateBuilder<LinkChange>();
         for (var i = 0; i < states.Length; i++)
         {
@@ -54,16 +55,6 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
         return merged.ToImmutable();
     }
 
-    static JournalEntry Shell(Customer customer, ImmutableArray<GoldenChange> golden) => new()
-    {
-        CustomerId = customer.Id,
-        RecordType = customer.RecordType,
-        Revision = customer.Revision,
-        DefinitionVersion = customer.DefinitionVersion,
-        At = default,
-        Golden = golden,
-    };
-
     static Customer With(Customer customer, ImmutableArray<LinkState> states)
     {
         var links = customer.Links;
@@ -83,7 +74,14 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
 
     static LinkState Presence(Link link, Customer customer, RecordTypeDefinition type)
     {
-        if (link.ExternalId is null) return link.State == LinkState.OutOfScope ? LinkState.Wanted : link.State;
+        if (link.ExternalId is null)
+        {
+            if (link.State is not (LinkState.Wanted or LinkState.OutOfScope)) return link.State;
+            // A wish that another record of the same system has met meanwhile would make a second one.
+            return customer.Links.Any(l => l.System == link.System && l.ExternalId is not null && !(l.IsGone && l.LastGone!.Kind is (EditKind.MergedInto or EditKind.Converted)))
+                ? LinkState.OutOfScope
+                : LinkState.Wanted;
+        }
         if (!link.IsGone) return link.State is LinkState.Suppressed && link.LastGone is null ? LinkState.Suppressed : LinkState.Linked;
         return link.LastGone!.Kind switch
         {

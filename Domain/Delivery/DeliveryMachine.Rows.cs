@@ -147,7 +147,7 @@ public sealed partial class DeliveryMachine
     }
 
     static DueLink Fresh(LinkKey key, in PendingMark mark, in Moment at) =>
-        new(key.CustomerId, key.LinkId, DueState.Due, 0, at.Now, mark.Priority, MarkedAt: mark.At);
+        new(key.CustomerId, key.LinkId, DueState.Due, 0, at.Now, mark.Priority, MarkedAt: mark.At, MarkedBy: mark.Revision == long.MaxValue ? 0 : mark.Revision);
 
     void TakeMarked(DeliveryMessage.Marked marked, in Moment at)
     {

@@ -86,7 +86,7 @@ public sealed record Guard
     {
         WriteKind.Create => Guarded.Create,
         WriteKind.Delete => Guarded.Delete,
-        _ => write.Fields.Any(f => f.Value.IsCleared) ? Guarded.Change | Guarded.Clear : Guarded.Change,
+        _ => (Guarded)FieldWrite.Operations(write.Fields),
     };
 
     /// <summary>Most operations of a kind in a window; null: not limited.</summary>

@@ -31,8 +31,16 @@ public abstract record LinkPlan
 /// <summary>Compares golden values with what a system's record is known to hold. Never with claims: a claim is what was said, not what is there.</summary>
 public static class Planner
 {
+    /// <summary>Code of a create that may have been done, in a system where nothing can be found by our key.</summary>
+    public const string CreateUnconfirmed = "create-unconfirmed";
+
+    internal const string CreateUnconfirmedAdvice = "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.";
+
     /// <summary>What must be done for a link now.</summary>
-    public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now)
+    public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) => Plan(customer, link, hub, now, probe: false);
+
+    /// <param name="probe">Only whether there is something to write is asked: the first difference will do.</param>
+    static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now, bool probe)
     {
         var rules = hub.Rules.Of(customer.RecordType, link.System, link.Object);
         if (rules.System is not { } system || rules.Mapping is not { } mapping || customer.Status is CustomerStatus.Merged or CustomerStatus.Erased) return LinkPlan.Nothing.Instance;
@@ -42,7 +50,7 @@ public static class Planner
         var plan = link.State switch
         {
             LinkState.Wanted => Creation(customer, link, mapping, hub),
-            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub),
+            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub, probe),
             _ => LinkPlan.Nothing.Instance,
         };
         if (plan is not LinkPlan.Write) return plan;
@@ -56,7 +64,10 @@ public static class Planner
 
     /// <summary>Whether delivery should look at the link: a level that every entry records anew. A write under way is looked after by the delivery that began it.</summary>
     public static bool IsDue(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) =>
-        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
+        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now, probe: true) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
+
+    // Stands for any update where nobody asks for its fields.
+    static readonly LinkPlan SomeUpdate = new LinkPlan.Write(WriteKind.Update, [], Operations.None);
 
     static LinkPlan Pending(Link link, Intent intent, MappingDefinition mapping, SystemDefinition system, DateTimeOffset now, HubDefinition hub)
     {
@@ -66,7 +77,7 @@ public static class Planner
         var cannotFind = intent.Kind == WriteKind.Create && link.ExternalId is null && mapping.CreationKey == CreationKey.None;
         if (mayRead && cannotFind && hub.Planted != PlantedFault.CreateAgainBlindly)
         {
-            return new LinkPlan.Park("create-unconfirmed", "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.");
+            return new LinkPlan.Park(CreateUnconfirmed, CreateUnconfirmedAdvice);
         }
         return new LinkPlan.ReadFirst(intent.State == IntentState.Ambiguous && now < settled ? now : settled);
     }
@@ -95,11 +106,10 @@ public static class Planner
         return fields.Count == 0 ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
     }
 
-    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub)
+    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, bool probe)
     {
         if (mapping.Update == UpdatePolicy.Never) return LinkPlan.Nothing.Instance;
         ImmutableArray<FieldWrite>.Builder? fields = null;
-        var needs = Operations.None;
         string? waits = null;
         foreach (var mapped in mapping.Outgoing)
         {
@@ -109,13 +119,14 @@ public static class Planner
                 waits ??= mapped.Field;
                 continue;
             }
-            fields ??= ImmutableArray.CreateBuilder<FieldWrite>();
-            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Value, rendered));
-            needs |= golden.Value.IsCleared ? Operations.Clear : Operations.Change;
+            if (probe) return SomeUpdate;
+            fields ??= ImmutableArray.CreateBuilder<FieldWrite>(4);
+            fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Sure, rendered));
         }
         if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
         CompleteGroups(customer, link, mapping, rules, hub, fields);
-        return new LinkPlan.Write(WriteKind.Update, fields.DrainToImmutable(), needs);
+        var writes = fields.DrainToImmutable();
+        return new LinkPlan.Write(WriteKind.Update, writes, FieldWrite.Operations(writes));
     }
 
     static bool Differs(Customer customer, Link link, MappingDefinition mapping, FieldMapping mapped, RecordRules rules, HubDefinition hub, out Golden golden, out Known known, out FieldValue? rendered)
@@ -165,7 +176,10 @@ public static class Planner
                 if (mapped.Field.Length == 0 || rules.Field(mapped.Field)?.Field.Group != group || fields.Any(f => f.Field == mapped.Field)) continue;
                 if (customer.Golden.Get(mapped.Field) is not { } golden || link.Troubles.Get(mapped.Field) is { Kind: not TroubleKind.Watched }) continue;
                 if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
-                fields.Add(new(mapped.Field, golden.Value, golden.Version, link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!).Value, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
+                var known = link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!) ?? Known.Nothing;
+                // Blank over blank would be harmless, but for what somebody may have entered just now: that is not ours to take away.
+                if (golden.Value.IsBlank && known is { IsCertain: true, Value: null or { IsBlank: true } }) continue;
+                fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Sure, Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value)));
             }
         }
     }

@@ -31,7 +31,21 @@ public sealed record RecordWrite(
 /// <param name="Version">Revision at which the golden value last changed: a later write never carries a smaller one.</param>
 /// <param name="Held">What the record is believed to hold; null: nothing is known. Sets and associations go out as the difference against it.</param>
 /// <param name="Rendered">What the system will report once it holds the value, where its mapping is not one-to-one; null: the value itself.</param>
-public readonly record struct FieldWrite(string Field, FieldValue Value, long Version, FieldValue? Held = null, FieldValue? Rendered = null);
+public readonly record struct FieldWrite(string Field, FieldValue Value, long Version, FieldValue? Held = null, FieldValue? Rendered = null)
+{
+    /// <summary>Whether the write takes away what the record holds, or may hold. Writing blank over blank takes nothing away.</summary>
+    public bool Clears => Value.IsBlank && Held is not { IsBlank: true };
+
+    /// <summary>What a guard counts an update as.</summary>
+    public static Customers.Operations Operations(ImmutableArray<FieldWrite> fields)
+    {
+        foreach (var field in fields)
+        {
+            if (field.Clears) return Customers.Operations.Change | Customers.Operations.Clear;
+        }
+        return Customers.Operations.Change;
+    }
+}
 
 /// <summary>What became of one record's part of a call. Expected answers of a system are values, never exceptions.</summary>
 public abstract record WriteOutcome

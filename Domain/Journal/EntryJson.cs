@@ -36,6 +36,14 @@ public static class EntryJson
         to.Number("def"u8, entry.DefinitionVersion, 0);
         to.Time("at"u8, entry.At);
         to.Flag("erasure"u8, entry.IsErasure);
+        if (entry.Renamed is { } renamed)
+        {
+            json.WriteStartObject("renamed"u8);
+            to.Text("type"u8, renamed.RecordType);
+            WriteRenamed(to, "fields"u8, renamed.Fields);
+            WriteRenamed(to, "systems"u8, renamed.Systems);
+            json.WriteEndObject();
+        }
         if (!entry.Edits.IsDefaultOrEmpty)
         {
             json.WriteStartArray("edits"u8);
@@ -143,6 +151,14 @@ public static class EntryJson
         json.WriteEndObject();
     }
 
+    static void WriteRenamed(DocumentWriter to, ReadOnlySpan<byte> name, ImmutableArray<(string From, string To)> names)
+    {
+        if (names.IsDefaultOrEmpty) return;
+        to.Json.WriteStartObject(name);
+        foreach (var (old, present) in names) to.Json.WriteString(old, present);
+        to.Json.WriteEndObject();
+    }
+
     static void WriteEdit(DocumentWriter to, RecordedEdit edit)
     {
         var json = to.Json;
@@ -246,6 +262,7 @@ public static class EntryJson
                 json.WriteStartObject(field.Field);
                 to.Value("is"u8, field.Value);
                 to.Value("was"u8, field.Held);
+                to.Value("stored"u8, field.Rendered);
                 to.Number("golden"u8, (long?)field.Version);
                 json.WriteEndObject();
             }
@@ -348,6 +365,7 @@ public static class EntryJson
         var definition = 0;
         DateTimeOffset? at = null;
         var erasure = false;
+        Renaming? renamed = null;
         var edits = ImmutableArray.CreateBuilder<RecordedEdit>();
         var links = ImmutableArray.CreateBuilder<LinkChange>();
         var joined = ImmutableArray.CreateBuilder<(string, string)>();
@@ -369,6 +387,7 @@ public static class EntryJson
             else if (name.SequenceEqual("def"u8)) definition = from.Int();
             else if (name.SequenceEqual("at"u8)) at = from.Time();
             else if (name.SequenceEqual("erasure"u8)) erasure = from.Flag();
+            else if (name.SequenceEqual("renamed"u8)) renamed = ReadRenaming(ref from);
             else if (name.SequenceEqual("keys"u8)) keys = ReadKeys(ref from);
             else if (name.SequenceEqual("status"u8)) status = ReadStatus(ref from);
             else if (name.SequenceEqual("moved-out"u8)) movedOut = from.Ids();
@@ -441,6 +460,7 @@ public static class EntryJson
             Revision = number,
             DefinitionVersion = definition,
             At = time,
+            Renamed = renamed,
             Edits = taken,
             Links = links.DrainToImmutable(),
             LinksJoined = joined.DrainToImmutable(),
@@ -658,12 +678,35 @@ public static class EntryJson
                 while (from.Field(out var field))
                 {
                     var write = LinkJson.ReadWrite(ref from, golden: [], field);
-                    fields.Add(new(field, write.Value, write.Version, write.Held));
+                    fields.Add(new(field, write.Value, write.Version, write.Held, write.Stored));
                 }
             }
             else from.Skip();
         }
         return (new(from.Owed(link, "link"), kind, default, fields.DrainToImmutable()), from.Owed(before, "latest start of a write"));
+    }
+
+    static Renaming ReadRenaming(ref DocumentReader from)
+    {
+        string? type = null;
+        ImmutableArray<(string From, string To)> fields = [], systems = [];
+        from.BeginObject();
+        while (from.Member(out var name))
+        {
+            if (name.SequenceEqual("type"u8)) type = from.Name();
+            else if (name.SequenceEqual("fields"u8)) fields = ReadRenamed(ref from);
+            else if (name.SequenceEqual("systems"u8)) systems = ReadRenamed(ref from);
+            else from.Skip();
+        }
+        return new(type, fields, systems);
+    }
+
+    static ImmutableArray<(string From, string To)> ReadRenamed(ref DocumentReader from)
+    {
+        from.BeginObject();
+        var names = ImmutableArray.CreateBuilder<(string, string)>();
+        while (from.Field(out var old)) names.Add((old, from.Name()));
+        return names.DrainToImmutable();
     }
 
     static KeyChange ReadKeys(ref DocumentReader from)

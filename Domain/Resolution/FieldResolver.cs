@@ -165,22 +165,20 @@ public sealed class FieldResolver
             if (latest is not { } best || Later(winner, best)) latest = winner;
             if (!winner.Value.IsCleared) members.Add(winner.Value);
         }
-        if (latest is not { } by) return AnyClaim(field) ?? Held(field.Name, hold);
+        if (latest is not { } by) return AnyClaim(field, policy, hold) ?? Held(field.Name, hold);
         return new(FieldValue.Set(members), by.LinkId, by.Stamp, "set");
     }
 
     // Somebody holds the empty set and nobody a member: empty, not undetermined.
-    Winner? AnyClaim(FieldDefinition field)
+    Winner? AnyClaim(FieldDefinition field, FieldPolicy policy, Stamp? hold)
     {
+        _candidates.Clear();
         foreach (var link in _customer.Links)
         {
-            if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim
-                && !(claim.Value.IsCleared && claim.Stamp.IsInitial) && Eligibility.TierOf(rules.Policy, link.System, claim.Actor, _golden) is not null)
-            {
-                return new(FieldValue.Set([]), link.Id, Stamp.Initial, "set");
-            }
+            if (EvidenceOf(link, field.Name, out var rules) is { } evidence && evidence.ClaimOf(rules) is { } claim) Offer(link, claim, policy, hold, clearedMayWin: true);
         }
-        return null;
+        var chosen = Ranking.Choose(policy, policy.Tiers.IsEmpty ? Strategy.Latest : Strategy.Owners, _candidates);
+        return chosen < 0 ? null : Of(_candidates[chosen], "set") with { Value = FieldValue.Set([]) };
     }
 
     static void AddKeys(SortedSet<FieldValue> keys, FieldDefinition field, FieldValue set)
@@ -237,7 +235,9 @@ public sealed class FieldResolver
         foreach (var statement in evidence.Statements)
         {
             // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
-            if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
+            if (statement.Value != Denied) continue;
+            // Where nobody can tell a person's no from a late effect of ours, it is a no.
+            if (evidence.IsEcho(statement, rules) ? !evidence.IsDoubtfulEcho(statement, rules) : rules.Counts(statement)) continue;
             if (!(statement.By.ToStamp() <= latest)) latest = statement.By.ToStamp();
         }
         return latest;
@@ -352,9 +352,9 @@ public sealed class FieldResolver
             }
             Winner? part = null;
             if (link is not null && EvidenceOf(link, name, out var rules) is { } evidence && StillSays(link, lead, winner!.Value)
-                && (Part(evidence, rules, first)?.Value ?? evidence.KnownOf(rules).Value) is { } value)
+                && (Part(evidence, rules, first)?.Value ?? evidence.KnownOf(rules).Value ?? evidence.LastWritten()) is { } value)
             {
-                // What the record did not say itself, it holds because we wrote it there: still the same record's tuple.
+                // What the record did not say itself, it holds, or is about to hold, because we wrote it there: still the same record's tuple.
                 part = winner.Value with { Value = value };
             }
             results.Add(new(name, part));

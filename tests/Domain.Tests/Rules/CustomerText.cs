@@ -78,7 +78,8 @@ static class CustomerText
         }
         foreach (var link in customer.Links)
         {
-            lines.Add($"link {Name(link)} {link.State}");
+            // A wish that has passed leaves an empty link behind, whose absence would mean the same.
+            if (link.ExternalId is not null || link.State == LinkState.Wanted) lines.Add($"link {Name(link)} {link.State}");
             foreach (var (field, evidence) in link.Fields)
             {
                 if (hub.Rules.Of(customer.RecordType, link.System, link.Object).Field(field) is not { } rules) continue;

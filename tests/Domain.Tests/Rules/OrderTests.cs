@@ -45,12 +45,13 @@ public sealed class OrderTests
         var entries = new List<JournalEntry>();
         var intents = new Dictionary<int, long>();
         var batch = new List<Asked>();
+        var heard = new Dictionary<SourceRecord, DateTimeOffset>();
         foreach (var index in order)
         {
             var fact = facts[index];
             if (fact is Fact.Said said)
             {
-                batch.Add(new(index, new CustomerCall.Offer(said.Edit, said.Edit.Time!.Value, Adopt: true)));
+                batch.Add(new(index, Offer(said)));
                 if (tape.Chance(6)) batch.Add(batch[^1]);
                 if (tape.Chance(2)) continue;
             }
@@ -59,6 +60,7 @@ public sealed class OrderTests
             switch (fact)
             {
                 case Fact.Began began:
+                    heard[began.Record] = began.Start.AddSeconds(1);
                     intents[index] = (customer?.Revision ?? 0) + 1;
                     Add(Announce(customer!, began, hub));
                     break;
@@ -73,7 +75,7 @@ public sealed class OrderTests
         // Whatever was said may be said again.
         foreach (var fact in facts)
         {
-            if (fact is Fact.Said said && tape.Chance(4)) Decide([new(0, new CustomerCall.Offer(said.Edit, said.Edit.Time!.Value, Adopt: true))]);
+            if (fact is Fact.Said said && tape.Chance(4)) Decide([new(0, Offer(said))]);
         }
         return customer;
 
@@ -84,6 +86,9 @@ public sealed class OrderTests
             if (decision.Entry is not null) entries.Add(decision.Entry);
             customer = decision.Next;
         }
+
+        // The hub's clock runs on from one write to the next.
+        CustomerCall.Offer Offer(Fact.Said said) => new(said.Edit, heard.GetValueOrDefault(said.Edit.Source, RuleHub.Noon.AddHours(-1)), Adopt: true);
 
         void Add(JournalEntry entry)
         {
@@ -127,8 +132,11 @@ abstract record Fact
 
 static class Facts
 {
-    // Statements about one field of one record stay within what it remembers exactly.
+    // Of a record whose last write is still under way.
+    static readonly DateTimeOffset Never = DateTimeOffset.MaxValue;
+
     const int EditsMax = 16;
+    // Statements about one field of one record stay within what it remembers exactly.
     const int EditsPerRecordMax = 7;
 
     static readonly SourceRecord[] Records = [.. RuleHub.Systems.Select(s => new SourceRecord(s, RuleHub.Object, "1")), new("alpha", RuleHub.Object, "2")];
@@ -136,6 +144,8 @@ static class Facts
 
     public static List<Fact> Draw(Tape tape, HubDefinition hub)
     {
+        // What a system stores that is no rendering of ours would be one more edit, under a name that the hub makes up.
+        var rendersCase = hub.RecordType(RuleHub.Type)!.Field("a")!.Equivalence == Equivalence.Case;
         var facts = new List<Fact>();
         var last = new Dictionary<SourceRecord, DateTimeOffset>();
         var said = new Dictionary<SourceRecord, int>();
@@ -145,7 +155,7 @@ static class Facts
         {
             var record = tape.Pick(Records);
             var known = said.GetValueOrDefault(record);
-            if (known > 0 && tape.Chance(4) && Write(tape, record, facts, last) is { } began)
+            if (known > 0 && tape.Chance(4) && Write(tape, record, facts, last, rendersCase) is { } began)
             {
                 written.AddRange(began.Fields);
                 continue;
@@ -191,8 +201,9 @@ static class Facts
         written.Field == "a" && written.Value.IsText && tape.Chance(2) ? written with { Value = FieldValue.Text(written.Value.AsText().ToUpperInvariant()) } : written;
 
     // One write at a time to a record.
-    static Fact.Began? Write(Tape tape, SourceRecord record, List<Fact> facts, Dictionary<SourceRecord, DateTimeOffset> last)
+    static Fact.Began? Write(Tape tape, SourceRecord record, List<Fact> facts, Dictionary<SourceRecord, DateTimeOffset> last, bool rendersCase)
     {
+        if (last.GetValueOrDefault(record) == Never) return null;
         var start = last.GetValueOrDefault(record, RuleHub.Noon).AddSeconds(30 * (1 + tape.Next(12)));
         var end = start.AddSeconds(20 + 20 * tape.Next(4));
         last[record] = end;
@@ -203,19 +214,19 @@ static class Facts
         {
             0 => new WriteOutcome.Transient("unavailable"),
             1 => null,
-            2 => new WriteOutcome.Done(null, [.. began.Fields.Select(f => Rendered(tape, f)).Select(f => new FieldStored(f.Field, f.Value))], null, start.AddSeconds(10)),
-            3 => new WriteOutcome.Done(null, [], Version(start.AddSeconds(10)), start.AddSeconds(10)),
-            _ => new WriteOutcome.Done(null, [], null, tape.Chance(2) ? start.AddSeconds(10) : null),
+            2 => new WriteOutcome.Done(null, [.. began.Fields.Select(f => rendersCase ? Rendered(tape, f) : f).Select(f => new FieldStored(f.Field, f.Value))], null, start.AddSeconds(11)),
+            3 => new WriteOutcome.Done(null, [], Version(start.AddSeconds(11)), start.AddSeconds(11)),
+            _ => new WriteOutcome.Done(null, [], null, tape.Chance(2) ? start.AddSeconds(11) : null),
         };
         if (outcome is not null) facts.Add(new Fact.Ended(began, end, outcome));
-        else last[record] = DateTimeOffset.MaxValue.AddDays(-9);
+        else last[record] = Never;
         return began;
     }
 
     // A system counts its saves as time goes.
     static long Version(DateTimeOffset time) => (time - RuleHub.Noon).Ticks / TimeSpan.TicksPerSecond + 10_000;
 
-    /// <summary>Any order in which the hub can come to know: a link before what is written to it, a write before its end, and before reports of what it put there.</summary>
+    /// <summary>Any order in which the hub can come to know: a link before what is written to it, a write before its end and before reports of what it put there, and nothing before it was said.</summary>
     public static List<int> Shuffle(List<Fact> facts, Tape tape)
     {
         var order = new List<int>(facts.Count);
@@ -236,7 +247,8 @@ static class Facts
         (Fact.Began began, Fact.Ended ended) => began == ended.Of,
         (Fact.Ended ended, Fact.Began began) => ended.Of.Record == began.Record && earlier < later,
         (Fact.Began began, Fact.Began other) => began.Record == other.Record && earlier < later,
-        (Fact.Began began, Fact.Said said) => said.Edit.Source == began.Record && said.Edit.Fields.Any(f => MayBeEcho(began, said.Edit, f)),
+        (Fact.Began began, Fact.Said said) => said.Edit.Source == began.Record
+            && (said.Edit.Time >= began.Start.AddSeconds(-2) || said.Edit.Fields.Any(f => MayBeEcho(began, said.Edit, f))),
         _ => false,
     };
 

@@ -1,0 +1,24 @@
+using OrleansCrm.Domain.Customers;
+
+namespace OrleansCrm.Simulation;
+
+/// <summary>What is checked when the world has come to rest.</summary>
+sealed partial class World
+{
+    void Check()
+    {
+        CheckAcknowledged();
+        CheckRevisions();
+        CheckMemory();
+        CheckOrder();
+        CheckHolders();
+        CheckGolden();
+        CheckCreates();
+        CheckEchoes();
+        CheckOwnership();
+        CheckConsent();
+        CheckAccounts();
+    }
+
+    Customer Fold(string customerId) => _store.Peek(customerId, Newest);
+}
