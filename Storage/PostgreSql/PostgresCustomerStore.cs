@@ -23,15 +23,15 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
     public HubSettings Hub { get; private set; }
 
     /// <summary>Opens the store: migrates it under a lock that all starting processes share, and installs the hub where there is none.</summary>
-    /// <exception cref="StoreRefusedException">A newer version has migrated it.</exception>
+    /// <exception cref="StoreRefusedException">A newer version has migrated it, or the hub was installed with another secret.</exception>
     /// <exception cref="StoreUnavailableException">The server cannot be reached.</exception>
     public static async Task<PostgresCustomerStore> OpenAsync(PostgresStoreOptions options, CancellationToken cancellationToken)
     {
-        if (options.Secret.Length < 32) throw new ArgumentException("The secret has at least 32 bytes.", nameof(options));
+        HubSecret.EnsureLong(options.Secret);
         var source = Source(options);
         try
         {
-            var hub = await InstallAsync(source, options.Partitions, cancellationToken);
+            var hub = await InstallAsync(source, options, cancellationToken);
             return new(source, options.Secret, hub);
         }
         catch (Exception error)
@@ -76,7 +76,7 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
         return NpgsqlDataSource.Create(text);
     }
 
-    static async Task<HubSettings> InstallAsync(NpgsqlDataSource source, int partitions, CancellationToken cancellationToken)
+    static async Task<HubSettings> InstallAsync(NpgsqlDataSource source, PostgresStoreOptions options, CancellationToken cancellationToken)
     {
         // The lock belongs to this connection: it goes with the process, however that ends.
         await using var locked = await source.OpenConnectionAsync(cancellationToken);
@@ -89,14 +89,16 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
         {
             var connections = new DbUp.Postgresql.PostgresqlConnectionManager(source);
             Migrations.Run(DeployChanges.To.PostgresqlDatabase(connections), Migrations.Of("PostgreSql"));
-            await using var install = new NpgsqlCommand("INSERT INTO hub (id, epoch, partitions) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING", locked)
+            var fresh = $"hub_{Guid.CreateVersion7():n}";
+            await using var install = new NpgsqlCommand("INSERT INTO hub (id, epoch, partitions, secret_check) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING", locked)
             {
-                Parameters = { Value($"hub_{Guid.CreateVersion7():n}"), Value(partitions) },
+                Parameters = { Value(fresh), Value(options.Partitions), Value(HubSecret.CheckOf(fresh, options.Secret)) },
             };
             await install.ExecuteNonQueryAsync(cancellationToken);
-            await using var read = new NpgsqlCommand("SELECT id, epoch, partitions FROM hub", locked);
+            await using var read = new NpgsqlCommand("SELECT id, epoch, partitions, secret_check FROM hub", locked);
             await using var row = await read.ExecuteReaderAsync(cancellationToken);
             await row.ReadAsync(cancellationToken);
+            HubSecret.EnsureSame(row.GetString(3), row.GetString(0), options.Secret);
             return new(row.GetString(0), row.GetInt64(1), row.GetInt32(2));
         }
         finally

@@ -73,11 +73,12 @@ public sealed partial class SqliteCustomerStore
     /// <summary>What the store holds, asked as the rules ask: inside the writer's transaction nobody else writes.</summary>
     sealed class AppendView(SqliteSession session, ReadOnlyMemory<byte> secret) : IAppendView
     {
-        public long TailOf(int partition) =>
-            session.Scalar("SELECT sequence FROM journal WHERE partition = $1 ORDER BY sequence DESC LIMIT 1", partition) is long sequence ? sequence : 0;
+        // Asked for twice by the rules, once of the database.
+        (int Partition, long Sequence, DateTimeOffset At) _tail = (-1, 0, default);
 
-        public DateTimeOffset LastTimeOf(int partition) =>
-            session.Scalar("SELECT at FROM journal WHERE partition = $1 ORDER BY sequence DESC LIMIT 1", partition) is string time ? SqliteTime.Read(time) : DateTimeOffset.MinValue;
+        public long TailOf(int partition) => ReadTail(partition).Sequence;
+
+        public DateTimeOffset LastTimeOf(int partition) => ReadTail(partition).At;
 
         public long RevisionOf(string customerId)
         {
@@ -94,6 +95,13 @@ public sealed partial class SqliteCustomerStore
                 "SELECT customer_id FROM source_record WHERE system = $1 AND object = $2 AND external_id = $3",
                 StoredName.Of(record.System), StoredName.Of(record.Object), StoredName.Of(record.ExternalId))
             ?? SuppressedBy(HeldElsewhere.RecordKey(record));
+
+        (int Partition, long Sequence, DateTimeOffset At) ReadTail(int partition)
+        {
+            if (_tail.Partition == partition) return _tail;
+            using var row = session.Query("SELECT sequence, at FROM journal WHERE partition = $1 ORDER BY sequence DESC LIMIT 1", partition);
+            return _tail = row.Read() ? (partition, row.GetInt64(0), SqliteTime.Read(row.GetString(1))) : (partition, 0, DateTimeOffset.MinValue);
+        }
 
         string? SuppressedBy(string key) =>
             (string?)session.Scalar("SELECT customer_id FROM suppression WHERE hash = $1", Erasure.Suppression(key, secret.Span));

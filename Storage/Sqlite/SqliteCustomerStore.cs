@@ -27,11 +27,11 @@ public sealed partial class SqliteCustomerStore : ICustomerStore
     public HubSettings Hub { get; private set; }
 
     /// <summary>Opens the store: locks its folder, migrates it, and installs the hub where there is none.</summary>
-    /// <exception cref="StoreRefusedException">Another process uses the folder, or a newer version has migrated it.</exception>
+    /// <exception cref="StoreRefusedException">Another process uses the folder, a newer version has migrated it, or the hub was installed with another secret.</exception>
     /// <exception cref="StoreUnavailableException">The file cannot be read or written.</exception>
     public static SqliteCustomerStore Open(SqliteStoreOptions options)
     {
-        if (options.Secret.Length < 32) throw new ArgumentException("The secret has at least 32 bytes.", nameof(options));
+        HubSecret.EnsureLong(options.Secret);
         FileStream? folder = null;
         SqliteSession? session = null;
         try
@@ -95,11 +95,13 @@ public sealed partial class SqliteCustomerStore : ICustomerStore
     static HubSettings Install(SqliteSession session, SqliteStoreOptions options)
     {
         Migrations.Run(DeployChanges.To.SqliteDatabase(new SharedConnection(session.Connection)), Migrations.Of("Sqlite"));
+        var fresh = $"hub_{Guid.CreateVersion7():n}";
         session.Execute(
-            "INSERT INTO hub (one, id, epoch, partitions, installed_at) VALUES (1, $1, 1, $2, $3) ON CONFLICT DO NOTHING",
-            $"hub_{Guid.CreateVersion7():n}", options.Partitions, SqliteTime.Text(options.Clock.GetUtcNow()));
-        using var row = session.Query("SELECT id, epoch, partitions FROM hub");
+            "INSERT INTO hub (one, id, epoch, partitions, secret_check, installed_at) VALUES (1, $1, 1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            fresh, options.Partitions, HubSecret.CheckOf(fresh, options.Secret), SqliteTime.Text(options.Clock.GetUtcNow()));
+        using var row = session.Query("SELECT id, epoch, partitions, secret_check FROM hub");
         row.Read();
+        HubSecret.EnsureSame(row.GetString(3), row.GetString(0), options.Secret);
         return new(row.GetString(0), row.GetInt64(1), row.GetInt32(2));
     }
 

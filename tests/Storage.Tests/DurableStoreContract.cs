@@ -44,6 +44,17 @@ public abstract class DurableStoreContract(IStoreUnderTest underTest) : Customer
     }
 
     [Fact]
+    public async Task A_start_with_another_secret_is_refused()
+    {
+        await Store.DisposeAsync();
+
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => UnderTest.OpenAsync(secret: new byte[32]));
+
+        Assert.Contains("another secret", refused.Message, StringComparison.Ordinal);
+        await ReopenAsync();
+    }
+
+    [Fact]
     public async Task A_raised_hub_epoch_stays()
     {
         var raised = await Store.RaiseHubEpochAsync(Token);

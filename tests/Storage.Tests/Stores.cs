@@ -8,7 +8,8 @@ namespace OrleansCrm.Storage.Tests;
 public interface IStoreUnderTest : IAsyncDisposable
 {
     /// <summary>Opens the same store, also a second time after the first was closed.</summary>
-    Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount);
+    /// <param name="secret">Null: the one that the tests share.</param>
+    Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount, byte[]? secret = null);
 }
 
 public sealed class PostgresUnderTest(PostgresServer server) : IStoreUnderTest
@@ -17,8 +18,8 @@ public sealed class PostgresUnderTest(PostgresServer server) : IStoreUnderTest
 
     public async Task<string> ConnectionStringAsync() => _connectionString ??= await server.NewDatabaseAsync();
 
-    public async Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount) => await PostgresCustomerStore.OpenAsync(
-        new() { ConnectionString = await ConnectionStringAsync(), Secret = Given.Secret, Partitions = partitions }, CancellationToken.None);
+    public async Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount, byte[]? secret = null) => await PostgresCustomerStore.OpenAsync(
+        new() { ConnectionString = await ConnectionStringAsync(), Secret = secret ?? Given.Secret, Partitions = partitions }, CancellationToken.None);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
@@ -31,8 +32,8 @@ public sealed class SqliteUnderTest : IStoreUnderTest
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    public Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount) =>
-        Task.FromResult<ICustomerStore>(SqliteCustomerStore.Open(new() { DataFolder = Folder, Secret = Given.Secret, Partitions = partitions, Clock = Clock }));
+    public Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount, byte[]? secret = null) =>
+        Task.FromResult<ICustomerStore>(SqliteCustomerStore.Open(new() { DataFolder = Folder, Secret = secret ?? Given.Secret, Partitions = partitions, Clock = Clock }));
 
     public ValueTask DisposeAsync()
     {
@@ -43,8 +44,8 @@ public sealed class SqliteUnderTest : IStoreUnderTest
 
 public sealed class MemoryUnderTest : IStoreUnderTest
 {
-    public Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount) =>
-        Task.FromResult<ICustomerStore>(SqliteCustomerStore.Open(new() { DataFolder = null, Secret = Given.Secret, Partitions = partitions }));
+    public Task<ICustomerStore> OpenAsync(int partitions = Given.PartitionCount, byte[]? secret = null) =>
+        Task.FromResult<ICustomerStore>(SqliteCustomerStore.Open(new() { DataFolder = null, Secret = secret ?? Given.Secret, Partitions = partitions }));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -1,11 +1,13 @@
 -- One hub per database. Bodies are JSON text kept as written: jsonb would respell canonical values; read one with body::json.
 -- Names compare by their bytes (COLLATE "C"): the same order on every machine, and cheaper.
 
+-- secret_check: the hub's id under its secret; a hub that is started with another secret would no longer know whom it suppressed.
 CREATE TABLE hub (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     id text NOT NULL,
     epoch bigint NOT NULL,
     partitions int NOT NULL,
+    secret_check text NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()
 );
 

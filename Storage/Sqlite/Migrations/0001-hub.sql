@@ -5,6 +5,7 @@ CREATE TABLE hub (
     id text NOT NULL,
     epoch integer NOT NULL,
     partitions integer NOT NULL,
+    secret_check text NOT NULL,
     installed_at text NOT NULL
 );
 
