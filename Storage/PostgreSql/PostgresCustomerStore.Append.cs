@@ -17,6 +17,7 @@ public sealed partial class PostgresCustomerStore
 
     const string EntryColumns = "(partition, sequence, revision, at, definition, priority, moved, customer_id, due, body)";
 
+    // In the order of partitions, so that two writers that both believe to own them meet in the first one and do not wait for each other.
     // All or nothing: where a tail or a revision is another than expected it inserts no row, and the rules say who is to blame.
     const string AppendPlainSql =
         $"""
@@ -38,14 +39,16 @@ public sealed partial class PostgresCustomerStore
             SELECT ($1::int[])[e.tail], e.sequence, e.revision, tails.at[e.tail], e.definition, e.priority, e.moved, e.customer_id, e.due, e.body
             FROM unnest($5::int[], $6::bigint[], $7::bigint[], $8::int[], $9::smallint[], $10::bool[], $11::text[], $12::text[], $13::text[])
                 AS e(tail, sequence, revision, definition, priority, moved, customer_id, due, body), tails, head
-            WHERE tails.open AND head.fresh)
+            WHERE tails.open AND head.fresh
+            ORDER BY e.tail, e.sequence)
         SELECT tails.open AND head.fresh, tails.at FROM tails, head
         """;
 
     const string InsertSql =
         $"""
         INSERT INTO journal {EntryColumns}
-        SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::smallint[], $7::bool[], $8::text[], $9::text[], $10::text[])
+        SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::smallint[], $7::bool[], $8::text[], $9::text[], $10::text[]) AS e(partition, sequence)
+        ORDER BY e.partition, e.sequence
         """;
 
     public async Task<AppendAnswer> AppendAsync(AppendBatch batch, CancellationToken cancellationToken)

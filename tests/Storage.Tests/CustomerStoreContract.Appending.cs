@@ -170,16 +170,19 @@ public abstract partial class CustomerStoreContract
     [Fact]
     public async Task Writers_that_race_leave_no_gap_and_one_holder()
     {
-        var landed = new System.Collections.Concurrent.ConcurrentBag<(string Customer, int Key)>();
+        var landed = new System.Collections.Concurrent.ConcurrentBag<(string Customer, string? Key)>();
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Task.Run(async () =>
         {
             ImmutableArray<int> all = [0, 1, 2, 3];
-            for (var round = 0; round < 12; round++)
+            for (var round = 0; round < 20; round++)
             {
-                // Opposite orders in the batch: only a fixed order of locks keeps them from waiting for each other.
-                var keys = Enumerable.Range(round * 4, 4);
-                var commits = (writer % 2 == 0 ? keys : keys.Reverse()).Select(k => (Key: k, Commit: Commit($"cus_{writer}_{k}", 0, takes: [$"k{k}"], holds: [Contact($"{k}")]))).ToList();
+                // Opposite orders in the batch: only a fixed order of locks keeps them from waiting for each other. Every other round without keys.
+                var numbers = Enumerable.Range(round * 4, 4);
+                var keys = round % 2 == 0;
+                var commits = (writer % 2 == 0 ? numbers : numbers.Reverse())
+                    .Select(k => (Key: keys ? $"k{k}" : null, Commit: Commit($"cus_{writer}_{k}", 0, takes: keys ? [$"k{k}"] : [], holds: keys ? [Contact($"{k}")] : [])))
+                    .ToList();
                 var answer = Assert.IsType<AppendAnswer.Decided>(await Store.AppendAsync(new(await Store.ReadTailsAsync(all, Token), [.. commits.Select(c => c.Commit)]), Token));
                 for (var i = 0; i < commits.Count; i++)
                 {
@@ -188,8 +191,7 @@ public abstract partial class CustomerStoreContract
             }
         })));
 
-        Assert.Equal(landed.Count, landed.Select(l => l.Key).Distinct().Count());
-        Assert.All(landed, l => Assert.Equal(l.Customer, HolderOfAsync($"k{l.Key}").GetAwaiter().GetResult()));
+        foreach (var (customer, key) in landed.Where(l => l.Key is not null)) Assert.Equal(customer, await HolderOfAsync(key!));
         var entries = new List<PlacedEntry>();
         for (var p = 0; p < PartitionCount; p++)
         {
