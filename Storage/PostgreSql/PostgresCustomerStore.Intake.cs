@@ -9,10 +9,11 @@ namespace OrleansCrm.Storage.PostgreSql;
 
 public sealed partial class PostgresCustomerStore
 {
+    // No EXISTS here: the planner may answer it by hashing the whole table.
     const string LookUpRecordsSql =
         """
         SELECT (SELECT r.customer_id FROM source_record r WHERE r.system = x.system AND r.object = x.object AND r.external_id = x.external_id),
-            EXISTS (SELECT FROM suppression s WHERE s.hash = x.hash)
+            (SELECT true FROM suppression s WHERE s.hash = x.hash) IS NOT NULL
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS x(system, object, external_id, hash, ord) ORDER BY x.ord
         """;
 

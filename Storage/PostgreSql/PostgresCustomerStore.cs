@@ -70,9 +70,9 @@ public sealed partial class PostgresCustomerStore : ICustomerStore
         text.AutoPrepareMinUsages = 2;
         text.NoResetOnClose = true;
 
-        // Every statement here is answered by an index; a plan made while a table was small must not scan it when it has grown.
+        // Every statement here looks up a few rows by an index. A plan is made once, maybe while a table is empty, and must not read all of it when it has grown.
         // A process that is frozen inside a transaction must not keep the locks of its keys.
-        text.Options = string.Join(' ', text.Options, "-c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c jit=off -c idle_in_transaction_session_timeout=5s -c lock_timeout=10s").Trim();
+        text.Options = string.Join(' ', text.Options, "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off -c idle_in_transaction_session_timeout=5s -c lock_timeout=10s").Trim();
         return NpgsqlDataSource.Create(text);
     }
 
