@@ -147,6 +147,9 @@ sealed partial class World
         {
             for (var other = 0; other < _silos.Length; other++) ChangeBelief(silo, other, alive: true);
         }
+        // One sweep at the beginning, and one after everything that was still on its way has arrived.
+        var sweeps = true;
+        var sweptLast = false;
         for (var quiet = 0; quiet < 2; _rounds++)
         {
             if (_rounds > RoundsMax || _events >= EventsMax)
@@ -156,12 +159,16 @@ sealed partial class World
                 return;
             }
             var before = (_store.Entries, _callsStarted, _postsUnanswered, _saves: SavesSoFar());
-            for (var s = 0; s < _systems.Length; s++) Poll(s, everything: _rounds is 0 or 3);
+            for (var s = 0; s < _systems.Length; s++) Poll(s, everything: sweeps);
+            sweeps = false;
             Upkeep(thorough: true);
             var until = _clock.Now + UpkeepEvery;
             while (_agenda.NextAt <= until && _events < EventsMax) Step();
             _clock.MoveTo(until);
             quiet = before == (_store.Entries, _callsStarted, _postsUnanswered, SavesSoFar()) && _postsUnanswered == 0 ? quiet + 1 : 0;
+            if (quiet < 2 || sweptLast) continue;
+            sweeps = sweptLast = true;
+            quiet = 0;
         }
     }
 

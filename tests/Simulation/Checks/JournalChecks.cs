@@ -75,6 +75,7 @@ sealed partial class World
     {
         foreach (var edit in entry.Edits)
         {
+            if (edit.By.EditId.StartsWith(edit.LinkId, StringComparison.Ordinal)) continue;      // what the hub itself has seen
             var key = (edit.LinkId, edit.By.EditId);
             if (edit.By.EditId.EndsWith(FutureMark, StringComparison.Ordinal)) Violate(2, $"entry {entry.CustomerId}#{entry.Revision} takes in edit {edit.By.EditId}, whose time has not come");
             else if (_stamps.TryGetValue(key, out var first) && first != edit.By.Time) Violate(2, $"edit {edit.By.EditId} of {edit.LinkId} counts for {first:O}, and in entry {entry.CustomerId}#{entry.Revision} for {edit.By.Time:O}");

@@ -113,7 +113,7 @@ sealed partial class World
             if (entry.Revision <= write.IntentId) continue;
             foreach (var receipt in entry.Receipts)
             {
-                if (receipt.IntentId != write.IntentId || receipt.State is not (Domain.Claims.IntentState.Lost or Domain.Claims.IntentState.NotDone)) continue;
+                if (receipt.IntentId != write.IntentId || entry.Revision <= write.IntentId || receipt.State is not (Domain.Claims.IntentState.Lost or Domain.Claims.IntentState.NotDone)) continue;
                 if (!string.Equals(receipt.LinkId, write.LinkId, StringComparison.Ordinal)) continue;
                 Violate(5, $"intent {write.IntentId} of {write.CustomerId} {write.LinkId} in {system.Plan.Name} takes effect after entry {entry.Revision} gave it up as {receipt.State} ({receipt.Code})");
             }
