@@ -162,6 +162,7 @@ sealed partial class World
             var customer = Fold(id);
             if (customer.Status != CustomerStatus.Living) continue;
             var type = Newest.RecordType(customer.RecordType)!;
+            CheckTuples(customer, type);
             foreach (var field in type.Fields)
             {
                 var policy = PolicyOf(type, field.Name);
@@ -170,6 +171,25 @@ sealed partial class World
                 if (MaySet(policy, link.System, customer)) continue;
                 TellEvidence(id, field.Name, customer.Revision);
                 Violate(8, $"{field.Name} of {id} is golden {golden.Value} by {link.System} ({golden.Rule}), which may not set it");
+            }
+        }
+    }
+
+    /// <summary>Rule 8. A group is one tuple: no customer gets one record's street with another's city.</summary>
+    void CheckTuples(Customer customer, RecordTypeDefinition type)
+    {
+        foreach (var group in type.Groups)
+        {
+            string? owner = null;
+            foreach (var name in group.Fields)
+            {
+                if (customer.Golden.Get(name) is not { Hold: null } golden) continue;
+                if (owner is not null && !string.Equals(owner, golden.LinkId, StringComparison.Ordinal))
+                {
+                    TellEvidence(customer.Id, name, customer.Revision);
+                    Violate(8, $"{name} of {customer.Id} is golden by {golden.LinkId}, another part of {group.Name} by {owner}");
+                }
+                owner = golden.LinkId;
             }
         }
     }
