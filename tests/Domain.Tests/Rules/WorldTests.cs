@@ -39,7 +39,6 @@ public sealed class WorldTests
 
     [Theory]
     [InlineData(nameof(PlantedFault.LedgerInsteadOfKnown))]
-    [InlineData(nameof(PlantedFault.DoubtIsCertainty))]
     public void A_planted_fault_of_levels_is_caught(string planted) => Caught(tape => Rests(tape, Enum.Parse<PlantedFault>(planted)));
 
     static void Caught(Action<Tape> rule) => Assert.Throws<CsCheckException>(() => Cases.Play(Cases.Many, Longest, rule));

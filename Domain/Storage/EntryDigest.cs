@@ -1,0 +1,28 @@
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Delivery;
+
+namespace OrleansCrm.Domain.Storage;
+
+/// <summary>What delivery wants to know of an entry without reading it: kept beside it by every store.</summary>
+/// <param name="Moved">False for an entry that only announces writes or tells their ends: it does not wake a delivery that was given up.</param>
+/// <param name="Priority">Whose calls its deliveries take.</param>
+public readonly record struct EntryDigest(bool Moved, DeliveryPriority Priority)
+{
+    public static EntryDigest Of(JournalEntry entry)
+    {
+        var writes = entry.Receipts.Length + entry.Intents.Length > 0;
+        var moved = entry.Golden.Length + entry.Edits.Length + entry.Undone.Length + entry.MovedIn.Length + entry.MovedOut.Length > 0
+            || entry.Status is not null
+            || entry.IsErasure
+            || !writes; // a release of troubles, a key taken, links that a new definition wants
+        return new(moved, PriorityOf(entry, writes));
+    }
+
+    static DeliveryPriority PriorityOf(JournalEntry entry, bool writes)
+    {
+        if (entry.IsErasure || entry.Undone.Length > 0 || entry.Edits.Any(e => e.By.Judged.Length > 0)) return DeliveryPriority.People;
+        if (entry.Edits.Length > 0 || entry.MovedIn.Length > 0 || entry.Status is not null || writes) return DeliveryPriority.Live;
+        if (entry.Troubles.Length > 0) return DeliveryPriority.People; // a person released them
+        return DeliveryPriority.Backfill;
+    }
+}

@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using Microsoft.Data.Sqlite;
+using OrleansCrm.Domain.Committing;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Storage;
+using OrleansCrm.Storage.Documents;
+
+namespace OrleansCrm.Storage.Sqlite;
+
+public sealed partial class SqliteCustomerStore
+{
+    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, reason, advice";
+
+    public Task<DeliveryMessage.Started> AcquireDeliveryAsync(DeliveryLane lane, int rowsMax, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(rowsMax);
+        return WriteAsync(WriteTurn.Background, session =>
+        {
+            long epoch;
+            Brakes? brakes;
+            using (var row = session.Query(
+                """
+                INSERT INTO delivery (system, lane, epoch) VALUES ($1, $2, 1)
+                ON CONFLICT (system, lane) DO UPDATE SET epoch = epoch + 1 RETURNING epoch, brakes
+                """,
+                lane.System, lane.Lane))
+            {
+                row.Read();
+                epoch = row.GetInt64(0);
+                brakes = TextOrNull(row, 1) is { } text ? BrakesJson.Read(text) : null;
+            }
+            var cursors = new long[Hub.Partitions];
+            using (var row = session.Query("SELECT partition, sequence FROM delivery_cursor WHERE system = $1 AND lane = $2", lane.System, lane.Lane))
+            {
+                while (row.Read()) cursors[row.GetInt32(0)] = row.GetInt64(1);
+            }
+            var rows = Rows(session.Query(
+                $"SELECT {DueColumns} FROM due_link WHERE system = $1 AND lane = $2 AND state <> 'parked' ORDER BY priority, next_attempt LIMIT $3", lane.System, lane.Lane, rowsMax));
+            return new DeliveryMessage.Started(epoch, [.. cursors.Select((s, p) => new PartitionCursor(p, s))], rows, brakes);
+        });
+    }
+
+    public Task<RowsAnswer> MarkAsync(DeliveryLane lane, DeliveryEffect.Mark mark, CancellationToken cancellationToken) => FencedAsync(lane, mark.Epoch, session =>
+    {
+        Upsert(session, lane, mark.Rows);
+        foreach (var cursor in mark.Cursors)
+        {
+            session.Execute(
+                """
+                INSERT INTO delivery_cursor (system, lane, partition, sequence) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (system, lane, partition) DO UPDATE SET sequence = excluded.sequence
+                """,
+                lane.System, lane.Lane, cursor.Partition, cursor.Sequence);
+        }
+    });
+
+    public Task<RowsAnswer> SaveRowsAsync(DeliveryLane lane, DeliveryEffect.SaveRows rows, CancellationToken cancellationToken) => FencedAsync(lane, rows.Epoch, session =>
+    {
+        Upsert(session, lane, rows.Upserts);
+        foreach (var key in rows.Removals)
+        {
+            session.Execute("DELETE FROM due_link WHERE system = $1 AND lane = $2 AND customer_id = $3 AND link_id = $4", lane.System, lane.Lane, key.CustomerId, key.LinkId);
+        }
+        if (rows.Brakes is { } brakes) session.Execute("UPDATE delivery SET brakes = $3 WHERE system = $1 AND lane = $2", lane.System, lane.Lane, BrakesJson.Write(brakes));
+    });
+
+    public Task<ImmutableArray<DueLink>> ScanAsync(DeliveryLane lane, DeliveryEffect.Scan scan, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(scan.Max);
+        return ReadAsync(session =>
+        {
+            if (scan.Of == ScanOf.Held)
+            {
+                return Rows(session.Query(
+                    $"SELECT {DueColumns} FROM due_link WHERE system = $1 AND lane = $2 AND state = 'waiting' AND reason = 'guard' ORDER BY priority, next_attempt LIMIT $3",
+                    lane.System, lane.Lane, scan.Max));
+            }
+
+            // By priority: a million rows that are not due yet must not stand before those that are.
+            var rows = ImmutableArray.CreateBuilder<DueLink>();
+            for (var priority = 0; priority < PriorityTurns.Levels && rows.Count < scan.Max; priority++)
+            {
+                rows.AddRange(Rows(session.Query(
+                    $"""
+                    SELECT {DueColumns} FROM due_link WHERE system = $1 AND lane = $2 AND state <> 'parked' AND priority = $3 AND next_attempt <= $4
+                    ORDER BY next_attempt, customer_id, link_id LIMIT $5
+                    """,
+                    lane.System, lane.Lane, priority, SqliteTime.Text(scan.Until), scan.Max - rows.Count)));
+            }
+            return rows.ToImmutable();
+        }, cancellationToken);
+    }
+
+    public Task<ImmutableArray<DueLink>> ListParkedLinksAsync(DeliveryLane lane, LinkKey? after, int max, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(max);
+        return ReadAsync(session => Rows(session.Query(
+            $"""
+            SELECT {DueColumns} FROM due_link WHERE system = $1 AND lane = $2 AND state = 'parked' AND (customer_id, link_id) > ($3, $4)
+            ORDER BY customer_id, link_id LIMIT $5
+            """,
+            lane.System, lane.Lane, after?.CustomerId ?? "", after?.LinkId ?? "", max)), cancellationToken);
+    }
+
+    async Task<RowsAnswer> FencedAsync(DeliveryLane lane, long epoch, Action<SqliteSession> write)
+    {
+        var end = await _writer.RunAsync(WriteTurn.Background, session =>
+        {
+            if (session.Scalar("SELECT epoch FROM delivery WHERE system = $1 AND lane = $2", lane.System, lane.Lane) is not long known || known != epoch) return RowsAnswer.Fenced;
+            write(session);
+            return RowsAnswer.Ok;
+        });
+        return end.Error is null ? end.Value : end.IsUnknown ? RowsAnswer.Unknown : RowsAnswer.Failed;
+    }
+
+    static void Upsert(SqliteSession session, DeliveryLane lane, ImmutableArray<DueLink> rows)
+    {
+        foreach (var row in rows)
+        {
+            session.Execute(
+                $"""
+                INSERT INTO due_link (system, lane, {DueColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                ON CONFLICT (system, lane, customer_id, link_id) DO UPDATE SET
+                    state = excluded.state, attempts = excluded.attempts, next_attempt = excluded.next_attempt, priority = excluded.priority, needs = excluded.needs,
+                    marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, reason = excluded.reason, advice = excluded.advice
+                """,
+                lane.System, lane.Lane, row.CustomerId, row.LinkId, DueRow.Word(row.State), row.Attempts, SqliteTime.Text(row.NextAttempt), (int)row.Priority, (int)row.Needs,
+                row.MarkedAt.Partition, row.MarkedAt.Sequence, row.Reason, row.Advice);
+        }
+    }
+
+    static ImmutableArray<DueLink> Rows(SqliteDataReader row)
+    {
+        using (row)
+        {
+            var rows = ImmutableArray.CreateBuilder<DueLink>();
+            while (row.Read())
+            {
+                rows.Add(new(
+                    row.GetString(0), row.GetString(1), DueRow.State(row.GetString(2)), row.GetInt32(3), SqliteTime.Read(row.GetString(4)), (DeliveryPriority)row.GetInt16(5),
+                    TextOrNull(row, 9), TextOrNull(row, 10), (Operations)row.GetInt32(6), new Position(row.GetInt32(7), row.GetInt64(8))));
+            }
+            return rows.ToImmutable();
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+using OrleansCrm.Storage.Tests;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
+
+namespace OrleansCrm.Storage.Tests;
+
+/// <summary>A PostgreSQL of our own in a temporary folder, reached by a socket there; started at its first use, gone after the run.</summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("crm-pg-");
+    readonly SemaphoreSlim _starting = new(1, 1);
+    Process? _process;
+    int _databases;
+
+    /// <summary>An empty database.</summary>
+    public async Task<string> NewDatabaseAsync()
+    {
+        await StartAsync();
+        var name = $"t{Interlocked.Increment(ref _databases)}";
+        await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
+        await connection.OpenAsync();
+        await using var create = new NpgsqlCommand($"CREATE DATABASE {name} TEMPLATE template0", connection);
+        await create.ExecuteNonQueryAsync();
+        return ConnectionString(name);
+    }
+
+    /// <summary>As <c>kill -9</c>: no process of the server gets to say anything.</summary>
+    public void Kill()
+    {
+        _process!.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+        _process = null;
+    }
+
+    public async Task StartAsync()
+    {
+        await _starting.WaitAsync();
+        try
+        {
+            if (_process is not null) return;
+            var data = Path.Combine(_folder.FullName, "data");
+            if (!Directory.Exists(data))
+            {
+                if (Environment.IsPrivilegedProcess) await RunAsync("chown", "postgres", _folder.FullName);
+                await RunAsync([.. AsUser(Program("initdb")), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8"]);
+            }
+            _process = Start(
+                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.FullName, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic"]);
+            _process.BeginOutputReadLine();
+            _process.BeginErrorReadLine();
+            await ConnectAsync();
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { } process)
+        {
+            // Asked to stop, it takes its shared memory with it.
+            await RunAsync("kill", "-INT", process.Id.ToString(CultureInfo.InvariantCulture));
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+        _folder.Delete(recursive: true);
+        _starting.Dispose();
+    }
+
+    string ConnectionString(string database) => $"Host={_folder.FullName};Username=postgres;Database={database}";
+
+    async Task ConnectAsync()
+    {
+        for (var deadline = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
+                await connection.OpenAsync();
+                return;
+            }
+            catch (NpgsqlException) when (deadline.Elapsed < TimeSpan.FromSeconds(60) && !_process!.HasExited)
+            {
+                await Task.Delay(20); // it recovers, or has not made its socket yet
+            }
+        }
+    }
+
+    // PostgreSQL refuses to run as root. setpriv becomes the server, so that the process is the postmaster itself.
+    static string[] AsUser(string program) =>
+        Environment.IsPrivilegedProcess ? ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", program] : [program];
+
+    static string Program(string name)
+    {
+        var installed = Directory.Exists("/usr/lib/postgresql")
+            ? Directory.GetDirectories("/usr/lib/postgresql").OrderByDescending(d => int.TryParse(Path.GetFileName(d), CultureInfo.InvariantCulture, out var v) ? v : 0).Select(d => Path.Combine(d, "bin"))
+            : [];
+        var path = Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator) ?? [];
+        return installed.Concat(path).Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException($"These tests need PostgreSQL's '{name}'. Install it (Debian: apt-get install postgresql), or run .ci/run, which does.");
+    }
+
+    static Process Start(string[] command) => Process.Start(new ProcessStartInfo(command[0], command[1..])
+    {
+        UseShellExecute = false,
+        WorkingDirectory = "/",
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    static async Task RunAsync(params string[] command)
+    {
+        using var process = Start(command);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = await process.StandardError.ReadToEndAsync();
+        await output;
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0) throw new InvalidOperationException($"{command[0]} failed: {errors}");
+    }
+}
