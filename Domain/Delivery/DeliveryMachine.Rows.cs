@@ -155,7 +155,8 @@ public sealed partial class DeliveryMachine
         if (!Landed(marked.Answer, at))
         {
             foreach (var (key, mark) in marks) _marks[key] = _marks.TryGetValue(key, out var later) ? mark.And(later) : mark;
-            if (saving.Cursors.Length > 0) _cursorsBy = at.Now;
+            // Also when there was nothing to move: reading waits until the store has answered well once more.
+            _cursorsBy = at.Now;
             return;
         }
         foreach (var cursor in saving.Cursors) _partitions[cursor.Partition].Saved = cursor.Sequence;
