@@ -447,7 +447,8 @@ public sealed class CustomerDecision
             Ended(ticket, link, _ => new EndAnswer.Parked([], trouble.Code, trouble.Advice, false));
             return;
         }
-        _receipts.Add(new(link.Id, intent.Id, IntentState.Ambiguous, _now, "conflict"));
+        // Under our key it may be what we made before; else it is somebody's, and this create made nothing.
+        _receipts.Add(new(link.Id, intent.Id, conflict.CarriesOurKey ? IntentState.Ambiguous : IntentState.NotDone, _now, "conflict"));
         Bind(link, conflict.ExistingId);
         Ended(ticket, link, _ => new EndAnswer.ReadBack(_now));
     }
@@ -549,7 +550,7 @@ public sealed class CustomerDecision
             if (!GiveUp(ticket, link, intent)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
             return;
         }
-        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default);
+        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.LastAlive is null);
         Ended(ticket, link, more => new EndAnswer.Settled(more));
     }
 
@@ -569,9 +570,9 @@ public sealed class CustomerDecision
         return news.DrainToImmutable();
     }
 
-    void Observe(Link link, string id, DateTimeOffset time, long? version, ImmutableArray<FieldEdit> fields, Actor actor)
+    void Observe(Link link, string id, DateTimeOffset time, long? version, ImmutableArray<FieldEdit> fields, Actor actor, bool isFirst = false)
     {
-        if (fields.IsEmpty) return;
+        if (fields.IsEmpty && !isFirst) return;
         var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = time.ToUniversalTime(), Version = version, Actor = actor, ReceivedAt = _now };
         _edits.Add(new(link.Id, EditKind.Observation, by, fields, new(Hash(by.EditId), 0, null)));
         foreach (var field in fields) _touched.Add(field.Field);

@@ -47,6 +47,9 @@ public static class Planner
         if (link.Intent is { IsUnsettled: true } intent && hub.Planted != PlantedFault.WriteOverOpenIntent) return Pending(link, intent, mapping, system, now, hub);
         if (customer.Status == CustomerStatus.Deleted) return Removal(link, mapping);
 
+        // A record that nobody has seen yet may hold what nobody told us: nothing is written over it before it has been read.
+        if (link is { State: LinkState.Linked, ExternalId: not null, LastAlive: null, LastGone: null } && mapping.Update != UpdatePolicy.Never) return new LinkPlan.ReadFirst(now);
+
         var plan = link.State switch
         {
             LinkState.Wanted => Creation(customer, link, mapping, hub),
@@ -64,7 +67,7 @@ public static class Planner
 
     /// <summary>Whether delivery should look at the link: a level that every entry records anew. A write under way is looked after by the delivery that began it.</summary>
     public static bool IsDue(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) =>
-        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now, probe: true) is LinkPlan.Write or LinkPlan.Wait { WakesItself: false };
+        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now, probe: true) is LinkPlan.Write or LinkPlan.ReadFirst or LinkPlan.Wait { WakesItself: false };
 
     // Stands for any update where nobody asks for its fields.
     static readonly LinkPlan SomeUpdate = new LinkPlan.Write(WriteKind.Update, [], Operations.None);
