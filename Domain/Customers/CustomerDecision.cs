@@ -550,7 +550,7 @@ public sealed class CustomerDecision
             if (!GiveUp(ticket, link, intent)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
             return;
         }
-        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.LastAlive is null);
+        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.IsUnseen);
         Ended(ticket, link, more => new EndAnswer.Settled(more));
     }
 

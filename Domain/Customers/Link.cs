@@ -76,6 +76,20 @@ public sealed record Link
     /// <summary>Whether the evidence says that the record is gone.</summary>
     public bool IsGone => LastGone is { } gone && (LastAlive is not { } alive || EditEvidence.Compare(gone.By, alive) >= 0);
 
+    /// <summary>Whether the record is there although it has said nothing and we have put nothing into it: what it holds is unknown.</summary>
+    public bool IsUnseen
+    {
+        get
+        {
+            if (State != LinkState.Linked || ExternalId is null || LastAlive is not null || LastGone is not null) return false;
+            foreach (var evidence in Fields.Values)
+            {
+                if (!evidence.Statements.IsEmpty || !evidence.Past.IsEmpty || evidence.LastDone() is not null) return false;
+            }
+            return true;
+        }
+    }
+
     /// <summary>Whether its claims stand with full right: gone or out of scope, they only keep their place until somebody says something later.</summary>
     public bool Speaks => State is LinkState.Linked or LinkState.Wanted or LinkState.Creating;
 

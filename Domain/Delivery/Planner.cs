@@ -48,7 +48,7 @@ public static class Planner
         if (customer.Status == CustomerStatus.Deleted) return Removal(link, mapping);
 
         // A record that nobody has seen yet may hold what nobody told us: nothing is written over it before it has been read.
-        if (link is { State: LinkState.Linked, ExternalId: not null, LastAlive: null, LastGone: null } && mapping.Update != UpdatePolicy.Never) return new LinkPlan.ReadFirst(now);
+        if (link.IsUnseen && mapping.Update != UpdatePolicy.Never) return new LinkPlan.ReadFirst(now);
 
         var plan = link.State switch
         {
