@@ -309,7 +309,13 @@ public sealed class CustomerDecision
             _answers.Add((ticket, new CustomerAnswer.NotMine(_customer?.MovedTo)));
             return;
         }
-        if (link.Intent is not { IsUnsettled: true } intent || intent.Id != end.IntentId || _receipts.Any(r => r.LinkId == link.Id))
+        if (_receipts.Any(r => r.LinkId == link.Id) && _ends.Exists(e => e.LinkId == link.Id))
+        {
+            // Told twice in one breath: whichever answer arrives first must say the same.
+            _ends.Add((ticket, link.Id, _ends.Find(e => e.LinkId == link.Id).Answer));
+            return;
+        }
+        if (link.Intent is not { IsUnsettled: true } intent || intent.Id != end.IntentId)
         {
             _ends.Add((ticket, link.Id, more => new EndAnswer.Settled(more)));
             return;
