@@ -216,7 +216,9 @@ public sealed class FieldEvidence
         if (!Writes.IsEmpty) FindEchoes(rules, aspect, echoes);
 
         var claims = ImmutableArray.CreateBuilder<Claim>(Past.Length + 1);
-        foreach (var claim in Past) Extend(claims, aspect is null ? claim : claim with { Value = aspect(claim.Value) });
+        // Two claims of one value in a row are two: something of ours stood between them.
+        if (aspect is null) claims.AddRange(Past);
+        else foreach (var claim in Past) Extend(claims, claim with { Value = aspect(claim.Value) });
         // The latest evidence that the record held something else than the claim at hand, from a statement that may make no claim.
         EditEvidence? between = null;
         FieldValue? betweenValue = null;
