@@ -118,11 +118,13 @@ public sealed class SqliteStoreTests() : DurableStoreContract(new SqliteUnderTes
     {
         using var session = new SqliteSession(new SqliteConnection("Data Source=:memory:"));
         session.Connection.Open();
+        using var begun = new ManualResetEventSlim();
         using var gate = new ManualResetEventSlim();
         var writer = new SqliteWriter(session, inline: false);
         var order = new List<string>();
 
-        var first = writer.RunAsync(WriteTurn.Intake, _ => { gate.Wait(Token); return 0; });
+        var first = writer.RunAsync(WriteTurn.Intake, _ => { begun.Set(); gate.Wait(Token); return 0; });
+        begun.Wait(Token); // the writer has taken up its first turn, and everything after this belongs to later ones
         var waiting = Enumerable.Range(0, 3).Select(i => writer.RunAsync(WriteTurn.Background, _ => { order.Add($"background {i}"); return 0; }))
             .Concat(Enumerable.Range(0, 70).Select(i => writer.RunAsync(WriteTurn.Intake, _ => { order.Add("intake"); return 0; }))).ToList();
         gate.Set();
