@@ -21,6 +21,9 @@ public sealed class HeldElsewhere
     /// <summary>The customer that holds an identity key or <see cref="RecordKey"/>; null: not known to be held.</summary>
     public string? HolderOf(string key) => _holders.GetValueOrDefault(key);
 
+    /// <summary>Without what one customer holds: it gives that up in the same commit. What others hold stays withheld.</summary>
+    public HeldElsewhere ExceptOf(string customerId) => new(_holders.RemoveRange(_holders.Where(h => h.Value == customerId).Select(h => h.Key)));
+
     public HeldElsewhere With(string key, string customerId) => new(_holders.SetItem(key, customerId));
 }
 

@@ -65,7 +65,7 @@ public static class Merging
             MovedIn = leaving,
             Refusals = refusals,
         };
-        var founded = Settle(null, founding, type, hub, now, Freed(elsewhere, customer, stayed.Keys.Given), claim: true);
+        var founded = Settle(null, founding, type, hub, now, Freed(elsewhere, customer), claim: true);
         var records = Records(leaving);
         // What the remaining customer keeps, the new one only proposes.
         var clash = founded.Keys.Taken.FirstOrDefault(k => customer.Keys.Contains(k) && !stayed.Keys.Given.Contains(k));
@@ -116,8 +116,7 @@ public static class Merging
     static ImmutableArray<SourceRecord> Records(ImmutableArray<Link> links) => [.. links.Where(l => l.Source is not null).Select(l => l.Source!.Value)];
 
     // What the other one gives up in the same commit is free.
-    static HeldElsewhere Freed(HeldElsewhere? elsewhere, Customer other, ImmutableArray<string> _ = default) =>
-        elsewhere is null || other.Keys.All(k => elsewhere.HolderOf(k) is null) ? elsewhere ?? HeldElsewhere.Nothing : HeldElsewhere.Nothing;
+    static HeldElsewhere Freed(HeldElsewhere? elsewhere, Customer other) => (elsewhere ?? HeldElsewhere.Nothing).ExceptOf(other.Id);
 
     static JournalEntry Blank(string id, Customer customer, HubDefinition hub, DateTimeOffset now) => new()
     {
