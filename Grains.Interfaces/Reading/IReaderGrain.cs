@@ -1,5 +1,3 @@
-using OrleansCrm.Grains.Interfaces.Customers;
-
 namespace OrleansCrm.Grains.Interfaces.Reading;
 
 /// <summary>Reads the store for those who have none: the gateway. A stateless worker. Key: 0.</summary>
