@@ -10,7 +10,7 @@ namespace OrleansCrm.Storage.PostgreSql;
 
 public sealed partial class PostgresCustomerStore
 {
-    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, marked_by, reason, advice";
+    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, reason, advice, marked_revision";
 
     // The fence: whoever raises the epoch waits for this row, and whoever comes after it finds another epoch.
     const string Fence = "fence AS MATERIALIZED (SELECT 1 FROM delivery WHERE system = $1 AND lane = $2 AND epoch = $3 FOR UPDATE)";
@@ -19,12 +19,13 @@ public sealed partial class PostgresCustomerStore
         $"""
         upserted AS (
             INSERT INTO due_link AS d (system, lane, {DueColumns})
-            SELECT $1, $2, x.* FROM unnest($4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::smallint[], $10::int[], $11::int[], $12::bigint[], $13::bigint[], $14::text[], $15::text[])
+            SELECT $1, $2, x.* FROM unnest($4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::smallint[], $10::int[], $11::int[], $12::bigint[], $13::text[], $14::text[], $15::bigint[])
                 AS x({DueColumns})
             WHERE EXISTS (SELECT FROM fence)
             ON CONFLICT (system, lane, customer_id, link_id) DO UPDATE SET
                 state = excluded.state, attempts = excluded.attempts, next_attempt = excluded.next_attempt, priority = excluded.priority, needs = excluded.needs,
-                marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, marked_by = excluded.marked_by, reason = excluded.reason, advice = excluded.advice)
+                marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, reason = excluded.reason, advice = excluded.advice,
+                marked_revision = excluded.marked_revision)
         """;
 
     const string MarkSql =
@@ -160,9 +161,9 @@ public sealed partial class PostgresCustomerStore
             parameters.Add(Value<int[]>([.. rows.Select(r => (int)r.Needs)]));
             parameters.Add(Value<int[]>([.. rows.Select(r => r.MarkedAt.Partition)]));
             parameters.Add(Value<long[]>([.. rows.Select(r => r.MarkedAt.Sequence)]));
-            parameters.Add(Value<long[]>([.. rows.Select(r => r.MarkedBy)]));
             parameters.Add(Texts([.. rows.Select(r => r.Reason)]));
             parameters.Add(Texts([.. rows.Select(r => r.Advice)]));
+            parameters.Add(Value<long[]>([.. rows.Select(r => r.MarkedBy)]));
             more(parameters);
             sent = true;
             return (bool)(await command.ExecuteScalarAsync(cancellationToken))! ? RowsAnswer.Ok : RowsAnswer.Fenced;
@@ -190,9 +191,9 @@ public sealed partial class PostgresCustomerStore
         row.GetInt32(3),
         Utc(row.GetDateTime(4)),
         (DeliveryPriority)row.GetInt16(5),
+        row.IsDBNull(9) ? null : row.GetString(9),
         row.IsDBNull(10) ? null : row.GetString(10),
-        row.IsDBNull(11) ? null : row.GetString(11),
         (Operations)row.GetInt32(6),
         new Position(row.GetInt32(7), row.GetInt64(8)),
-        row.GetInt64(9));
+        row.GetInt64(11));
 }

@@ -100,7 +100,6 @@ CREATE TABLE due_link (
     needs int NOT NULL,
     marked_partition int NOT NULL,
     marked_sequence bigint NOT NULL,
-    marked_by bigint NOT NULL,
     reason text,
     advice text,
     PRIMARY KEY (system, lane, customer_id, link_id)

@@ -96,7 +96,6 @@ CREATE TABLE due_link (
     needs integer NOT NULL,
     marked_partition integer NOT NULL,
     marked_sequence integer NOT NULL,
-    marked_by integer NOT NULL,
     reason text,
     advice text,
     PRIMARY KEY (system, lane, customer_id, link_id)
