@@ -92,7 +92,7 @@ public sealed class CustomerDecision
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
         // What is asked now is asked under the new names.
-        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming, _hub);
+        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
         foreach (var (ticket, call) in calls)
         {
             switch (call)
@@ -199,7 +199,6 @@ public sealed class CustomerDecision
                 }
             }
         }
-        if (time > _now + _hub.FutureTolerance && _hub.Planted == PlantedFault.ClampInCustomer) time = _now;
         return new EditEvidence
         {
             EditId = edit.Id,
@@ -625,7 +624,13 @@ public sealed class CustomerDecision
             Undone = [.. _undone],
         };
         foreach (var receipt in _receipts) Touch(receipt);
-        var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
+        var evidenced = CustomerFold.ApplyEvidence(_before, entry);
+        // Forgotten before anything follows from it: what is golden then always follows from what is still there.
+        if (Forgetting.In(evidenced, entry, _hub) is { IsEmpty: false } forgotten)
+        {
+            entry = entry with { Forgotten = forgotten };
+            evidenced = CustomerFold.Forget(evidenced, forgotten);
+        }
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
         CountFights(settled.Golden);
         entry = entry with
@@ -637,8 +642,8 @@ public sealed class CustomerDecision
         };
         // The evidence is folded in once: what follows from it is added to that, part by part, in the order in which the fold applies it.
         // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
-        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
-        var planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry);
+        var planned = CustomerFold.ApplyResults(evidenced, entry);
         var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
         if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
@@ -652,7 +657,7 @@ public sealed class CustomerDecision
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now, _hub);
+        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now);
         // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
         var due = DueOf(next, _hub, _now);
         if (!intents.IsEmpty && _hub.Planted != PlantedFault.ForgetAnnounced) due = due.AddRange(intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId)));
@@ -698,7 +703,7 @@ public sealed class CustomerDecision
                 var trouble = _troubles.LastOrDefault(t => t.LinkId == link.Id && t.Field == field.Field)?.Trouble ?? link.Troubles.Get(field.Field);
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
                 var statement = new Statement(field.Value, edit.By, field.Reported);
-                if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
+                if (evidence.With(statement).IsEcho(statement, fieldRules)) continue;
                 var golden = changes.FirstOrDefault(c => c.Field == field.Field) is { } change ? change.Golden : _customer.Golden.Get(field.Field);
                 var overruled = golden is not null && golden.Value != field.Value;
                 if ((field.Value != write.Before && !overruled) || _hub.Planted == PlantedFault.NeverContested)

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Orleans;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 
 namespace OrleansCrm.Domain.Storage;
 
@@ -32,7 +31,7 @@ public sealed record StoredCustomer(string CustomerId, Customer? Snapshot, Immut
     public long Revision => Entries is [.., var last] ? last.Entry.Revision : Snapshot?.Revision ?? 0;
 
     /// <returns>Null: there is no such customer.</returns>
-    public Customer? Fold(HubDefinition hub) => CustomerFold.Apply(Snapshot, Entries.Select(e => e.Entry), hub);
+    public Customer? Fold() => CustomerFold.Apply(Snapshot, Entries.Select(e => e.Entry));
 }
 
 /// <param name="DefinitionVersion">The largest that its last entry, or the snapshot where no entry is left, was decided under.</param>

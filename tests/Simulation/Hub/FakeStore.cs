@@ -133,7 +133,7 @@ sealed class FakeStore : IAppendView
     {
         var entries = _entries[customerId];
         var customer = _folds.GetValueOrDefault(customerId);
-        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i], hub);
+        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i]);
         return _folds[customerId] = customer!;
     }
 
@@ -148,7 +148,7 @@ sealed class FakeStore : IAppendView
     {
         if (!_entries.TryGetValue(customerId, out var entries)) return null;
         var customer = _snapshots.GetValueOrDefault(customerId);
-        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i], hub);
+        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i]);
         return customer;
     }
 
