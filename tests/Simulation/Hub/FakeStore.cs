@@ -141,7 +141,7 @@ sealed class FakeStore : IAppendView
     public Customer? Load(string customerId, HubDefinition hub)
     {
         var expected = Fold(customerId, hub);
-        return _twin is null ? expected : _twin.Load(customerId, hub, expected);
+        return _twin is null ? expected : _twin.Load(customerId, expected);
     }
 
     Customer? Fold(string customerId, HubDefinition hub)

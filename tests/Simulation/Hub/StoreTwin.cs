@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Journal;
@@ -44,9 +43,9 @@ sealed class StoreTwin : IDisposable
         return answer;
     }
 
-    public Customer? Load(string customerId, HubDefinition hub, Customer? expected)
+    public Customer? Load(string customerId, Customer? expected)
     {
-        var customer = Now(_store.LoadAsync([customerId], CancellationToken.None))[0].Fold(hub);
+        var customer = Now(_store.LoadAsync([customerId], CancellationToken.None))[0].Fold();
         Compare($"the state of {customerId}", expected is null ? "none" : Text(expected), customer is null ? "none" : Text(customer));
         return customer;
     }
