@@ -1,5 +1,5 @@
-using System.Net;
-using Microsoft.Extensions.Options;
+using OrleansCrm.Client;
+using OrleansCrm.Client.Standalone;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Storage.PostgreSql;
@@ -21,7 +21,11 @@ static class HubHost
         await using var log = HubLogging.Make(settings.JsonLogs);
         try
         {
-            EnsureLoopback(settings.Urls);
+            // Until requests carry keys, whoever reaches the port may do everything.
+            if (LoopbackUrls.FirstOther(settings.Urls) is { } other)
+            {
+                throw new StartRefusedException($"--urls {other} can be reached by others. Nothing was started: requests carry no keys yet, so whoever reaches the port could read and change everybody. Listen on http://127.0.0.1:PORT, behind a proxy that checks who asks.");
+            }
             var (secret, where) = SecretSource.Read(settings.Secret);
             log.Information("The hub's secret is in {Where}; a hub that is moved or restored needs it", where);
             await using var store = await OpenStoreAsync(settings, secret, cancellationToken);
@@ -74,26 +78,15 @@ static class HubHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Grains.IChance, SystemChance>();
         builder.Services.AddSingleton(store);
+        builder.Services.AddGateway();
         builder.Services.AddHubHealth();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));
-        builder.Host.UseOrleans(silo => silo.UseHub(settings, store));
+        builder.Host.UseOrleans(silo => silo.UseHub(settings));
 
-        // The gateway's place: builder.Services.AddGateway() …
         var app = builder.Build();
+        app.MapGateway();
         app.MapHubHealth();
         app.MapHubMetrics();
-
-        // … and app.MapGateway().
         return app;
-    }
-
-    /// <summary>Until requests carry keys, whoever reaches the port may do everything.</summary>
-    static void EnsureLoopback(string urls)
-    {
-        foreach (var url in urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-        {
-            if (Uri.TryCreate(url, UriKind.Absolute, out var uri) && (uri.IsLoopback || (IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address)))) continue;
-            throw new StartRefusedException($"--urls {url} is not a loopback address. Nothing was started: requests carry no keys yet, so whoever reaches the port could read and change everybody. Listen on http://127.0.0.1:PORT, and put a proxy that checks who asks before it.");
-        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Net;
 using Orleans.Configuration;
-using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains;
+using OrleansCrm.Grains.Interfaces.Cluster;
 
 namespace OrleansCrm.Silo;
 
@@ -10,26 +10,26 @@ static class HubSilo
 {
     const string Npgsql = "Npgsql";
 
-    public static ISiloBuilder UseHub(this ISiloBuilder silo, StartSettings settings, ICustomerStore store)
+    public static ISiloBuilder UseHub(this ISiloBuilder silo, StartSettings settings)
     {
         var address = settings.Store is null ? IPAddress.Loopback : AddressOf(settings.Host);
         var free = new Queue<int>(FreePorts.Choose(address, 2));
         var siloPort = settings.SiloPort == 0 ? free.Dequeue() : settings.SiloPort;
         var gatewayPort = settings.GatewayPort == 0 ? free.Dequeue() : settings.GatewayPort;
 
-        if (settings.Store is { } connection) silo.UseCluster(connection, store, address, siloPort, gatewayPort);
-        else silo.UseLocalhostClustering(siloPort, gatewayPort, serviceId: store.Hub.Id, clusterId: store.Hub.Id).UseInMemoryReminderService();
+        if (settings.Store is { } connection) silo.UseCluster(connection, address, siloPort, gatewayPort);
+        else silo.UseLocalhostClustering(siloPort, gatewayPort, serviceId: HubCluster.ServiceId, clusterId: HubCluster.ClusterId).UseInMemoryReminderService();
 
         silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromSeconds(30));
         return silo.AddHubGrains().CheckHubOptions();
     }
 
-    static void UseCluster(this ISiloBuilder silo, string connection, ICustomerStore store, IPAddress address, int siloPort, int gatewayPort)
+    static void UseCluster(this ISiloBuilder silo, string connection, IPAddress address, int siloPort, int gatewayPort)
     {
         silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = (Npgsql, connection));
         silo.UseAdoNetReminderService(o => (o.Invariant, o.ConnectionString) = (Npgsql, connection));
         silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (Npgsql, connection));
-        silo.Configure<ClusterOptions>(o => (o.ServiceId, o.ClusterId) = (store.Hub.Id, store.Hub.Id));
+        silo.Configure<ClusterOptions>(o => (o.ServiceId, o.ClusterId) = (HubCluster.ServiceId, HubCluster.ClusterId));
         silo.Configure<EndpointOptions>(o =>
         {
             o.AdvertisedIPAddress = address;

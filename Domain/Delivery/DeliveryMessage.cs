@@ -20,6 +20,9 @@ public sealed record PageEntry(long Sequence, string CustomerId, ImmutableArray<
     public bool Moved { get; init; } = true;
 
     public DeliveryPriority Priority { get; init; } = DeliveryPriority.Live;
+
+    /// <summary>When it was committed, by the hub's clock; null: not told. Decides nothing.</summary>
+    public DateTimeOffset? At { get; init; }
 }
 
 /// <summary>How a transaction on delivery's own rows and cursors ended.</summary>

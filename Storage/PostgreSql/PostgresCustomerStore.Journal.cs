@@ -80,7 +80,7 @@ public sealed partial class PostgresCustomerStore
     {
         Bounds.EnsurePage(max);
         await using var command = new NpgsqlCommand(
-            "SELECT sequence, customer_id, revision, moved, priority, due FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", connection)
+            "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", connection)
         { Parameters = { Value(partition), Value(after), Value(max) } };
         var entries = ImmutableArray.CreateBuilder<PageEntry>();
         var through = after;
@@ -89,7 +89,7 @@ public sealed partial class PostgresCustomerStore
         {
             through = row.GetInt64(0);
             if (row.IsDBNull(5)) continue;
-            var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5));
+            var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), Utc(row.GetDateTime(6)));
             if (entry is not null) entries.Add(entry);
         }
         return new DeliveryMessage.PageRead(partition, after, through, entries.ToImmutable());

@@ -170,12 +170,12 @@ public sealed partial class SqliteCustomerStore
             var entries = ImmutableArray.CreateBuilder<PageEntry>();
             var through = after;
             using var row = session.Query(
-                "SELECT sequence, customer_id, revision, moved, priority, due FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", partition, after, max);
+                "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", partition, after, max);
             while (row.Read())
             {
                 through = row.GetInt64(0);
                 if (row.IsDBNull(5)) continue;
-                var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5));
+                var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), SqliteTime.Read(row.GetString(6)));
                 if (entry is not null) entries.Add(entry);
             }
             return new DeliveryMessage.PageRead(partition, after, through, entries.ToImmutable());
