@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
@@ -108,6 +109,7 @@ public sealed record KeyChange(ImmutableArray<string> Held, ImmutableArray<Withh
 public sealed record StatusChange(CustomerStatus Status, string? MovedTo = null, PendingDeletion? PendingDeletion = null);
 
 /// <param name="EditIds">Edits of the link that claim nothing any more.</param>
+[GenerateSerializer, Immutable, Alias("crm.Undoing")]
 public sealed record Undoing(string LinkId, ImmutableArray<string> EditIds);
 
 /// <summary>New names for what was said under old ones.</summary>

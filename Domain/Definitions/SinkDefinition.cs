@@ -31,6 +31,12 @@ public sealed record SinkDefinition
     /// <summary>Settings of the connector, as text. Secrets are references (<c>env:NAME</c>, <c>file:/path</c>), never values.</summary>
     public FrozenDictionary<string, string> Settings { get; init; } = FrozenDictionary<string, string>.Empty;
 
+    /// <summary>Null: the connector is another.</summary>
+    public WebhookSettings? Webhook { get; init; }
+
+    /// <summary>Null: the connector is another.</summary>
+    public JsonLinesSettings? JsonLines { get; init; }
+
     /// <summary>Former names, oldest first: the cursor of a renamed sink goes on under the new one.</summary>
     public ImmutableArray<string> Was { get; init; } = [];
 

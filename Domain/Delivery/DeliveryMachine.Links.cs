@@ -220,7 +220,8 @@ public sealed partial class DeliveryMachine
         if (begun.Answer is not CustomerAnswer.TryAgain) link.Unanswered = 0;
         switch (begun.Answer)
         {
-            case BeginAnswer.Write(var write):
+            case BeginAnswer.Write(var call):
+                var write = WithinBooking(call, at);
                 Charge(link, write, at);
                 Hold(link, write, at);
                 break;

@@ -127,6 +127,8 @@ public sealed partial class DeliveryMachine
         ScanRows(at);
         DropHeld(at);
         BeginLinks(at);
+        // What cannot begin before the guard is saved must not wait for the next message.
+        if (_brakesDirty) WriteRows(at);
         StartCalls(at);
         Spill();
         SetAlarm(at);

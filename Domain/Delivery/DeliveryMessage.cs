@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Customers;
 
 namespace OrleansCrm.Domain.Delivery;
 
 /// <summary>How far a partition of the journal has been read.</summary>
 /// <param name="Sequence">The last entry read; 0: none.</param>
+[GenerateSerializer, Immutable, Alias("crm.PartitionCursor")]
 public readonly record struct PartitionCursor(int Partition, long Sequence);
 
 /// <summary>One journal entry, as far as delivery to one system is concerned.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
@@ -77,6 +78,7 @@ public sealed record ErasureOrder(Commit Commit, Customer Erased, ImmutableArray
 }
 
 /// <summary>The store cannot be reached, or has no room. Nothing is known to be lost; try again.</summary>
+[GenerateSerializer, Alias("crm.StoreUnavailableException")]
 public sealed class StoreUnavailableException : Exception
 {
     public StoreUnavailableException()

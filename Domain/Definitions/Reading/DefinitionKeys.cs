@@ -300,8 +300,10 @@ static class MappingKeys
 
     public static readonly Key<ImmutableArray<Named<Record>>> Joins = new("joins", new MapKind<Record>(Names.Vendor, JoinKeys.Shape, 100), "Properties that are several fields in one.", "{ Name: [firstName, lastName] }", words: "joins by the system's name");
 
+    public static readonly Key<Record> Rest = new("rest", RestObjectKeys.Shape, "How the connector rest reaches the object's records.", "{ create: POST /customers, read: 'GET /customers/{id}' }", "only for the connector rest");
+
     public static readonly Shape Shape = new("mapping", "How a record type's customers appear as one kind of object of a system.",
-        [RecordType, Scope, Create, Update, Delete, RequiredToCreate, CreationKey, Version, Fields, Constants, Joins]);
+        [RecordType, Scope, Create, Update, Delete, RequiredToCreate, CreationKey, Version, Fields, Constants, Joins, Rest]);
 }
 
 static class GuardKeys
@@ -373,13 +375,15 @@ static class SystemKeys
 
     public static readonly Key<ImmutableArray<Placed<Setting>>> Auth = new("auth", new SettingsKind(), "How the connector signs in; the same as settings under 'auth'.", "{ clientId: env:SF_CLIENT_ID, clientSecret: env:SF_CLIENT_SECRET }");
 
+    public static readonly Key<Record> Rest = new("rest", RestKeys.Shape, "How the connector rest speaks to it.", "{ errors: { code: error.code } }", "only for the connector rest");
+
     public static readonly Key<ImmutableArray<Placed<string>>> Was = new("was", Names.Many(Names.System), "Former names, oldest first.", "[salesforce]", "none");
 
     public static readonly Key<ImmutableArray<Named<Record>>> Mappings = new("mappings", new MapKind<Record>(Names.Vendor, MappingKeys.Shape, 64),
         "The system's objects by their names there. New customers of a record type are created under its first one.", "{ Contact: { recordType: person, fields: { email: Email } } }", words: "mappings by the system's object");
 
     public static readonly Shape Shape = new("system", "One configured instance of an outside application.",
-        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, Guard, Retry, Budget, Settings, Auth, Was, Mappings]);
+        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, Guard, Retry, Budget, Settings, Auth, Rest, Was, Mappings]);
 }
 
 static class SinkKeys

@@ -24,6 +24,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Retry = Retry(record.Find(SystemKeys.Retry)),
             Budget = Budget(record.Find(SystemKeys.Budget)),
             Settings = ConnectorSettings.Of(record.List(SystemKeys.Settings), record.List(SystemKeys.Auth), errors),
+            Rest = RestReader.Read(record, errors),
             Was = [.. record.List(SystemKeys.Was).Select(w => w.Value)],
         };
     }
@@ -125,6 +126,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             RequiredToCreate = Required(record, type, fields),
             CreationKey = record.Get(MappingKeys.CreationKey, usual.CreationKey),
             Version = record.Get(MappingKeys.Version, usual.Version),
+            Rest = record.Find(MappingKeys.Rest) is { } rest ? RestReader.Object(rest) : null,
         };
 
         // Two values for one property would overwrite each other with every delivery.

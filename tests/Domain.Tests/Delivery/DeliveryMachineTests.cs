@@ -205,6 +205,28 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void Operations_booked_ahead_are_counted_for_the_time_in_which_they_may_start()
+    {
+        _hub = Hub(changes: 1);
+        Start([]);
+        Pass(TimeSpan.FromMinutes(30));
+        Page(1, new PageEntry(1, "cus_a", ["l"]) { Revision = 2 });
+
+        // What was booked at noon has run out: it is booked anew before anything begins.
+        Assert.Null(Take<DeliveryEffect.Begin>());
+        var brakes = TakeAll<DeliveryEffect.SaveRows>().Single(s => s.Brakes is not null);
+        Tell(new DeliveryMessage.RowsSaved(brakes.Ticket, RowsAnswer.Ok));
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
+        Pass(TimeSpan.FromMinutes(1));
+        Begun("a", Write("a", startBefore: _now.AddDays(1)));
+
+        var call = Take<DeliveryEffect.Call>()!;
+        var until = call.StartBefore;
+        Assert.InRange(until, _now, _now.AddMinutes(2));
+        Assert.Equal(1, brakes.Brakes!.Guard.Used(_hub.Systems[0].Guard, until.AddHours(1)).Changes);
+    }
+
+    [Fact]
     public void What_a_person_discards_is_parked_also_where_only_the_store_knows_of_it()
     {
         _hub = Hub(deletes: 0);
@@ -371,10 +393,10 @@ public sealed class DeliveryMachineTests
 
     static DueLink Row(string link, DueState state, string? reason = null) => new("cus_" + link, "l", state, 0, Noon, DeliveryPriority.Live, reason);
 
-    BeginAnswer.Write Write(string link, long intent = 3, WriteKind kind = WriteKind.Update) => new(new(
-        "cus_" + link, "l", 1, intent, kind, "person", "Contact", "x", null, [new("email", FieldValue.Text("a@b.c"), 2)], _now.AddMinutes(1)));
+    BeginAnswer.Write Write(string link, long intent = 3, WriteKind kind = WriteKind.Update, DateTimeOffset? startBefore = null) => new(new(
+        "cus_" + link, "l", 1, intent, kind, "person", "Contact", "x", null, [new("email", FieldValue.Text("a@b.c"), 2)], startBefore ?? _now.AddMinutes(1)));
 
     static HubDefinition Hub(
-        PlantedFault planted = PlantedFault.None, SystemMode mode = SystemMode.Live, int concurrency = 4, int? deletes = 100) =>
-        new([], [new("crm", "fake", []) { Mode = mode, Budget = new() { Concurrency = concurrency }, Guard = new() { Deletes = deletes } }]) { Planted = planted };
+        PlantedFault planted = PlantedFault.None, SystemMode mode = SystemMode.Live, int concurrency = 4, int? deletes = 100, int? changes = null) =>
+        new([], [new("crm", "fake", []) { Mode = mode, Budget = new() { Concurrency = concurrency }, Guard = new() { Deletes = deletes, Changes = changes } }]) { Planted = planted };
 }
