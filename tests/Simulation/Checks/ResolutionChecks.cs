@@ -64,7 +64,7 @@ sealed partial class World
     {
         if (change.Golden is not { Rule: "refusal" } golden) return false;
         Customer? customer = null;
-        for (var i = 0; i < entry.Revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i], Newest);
+        for (var i = 0; i < entry.Revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
         if (customer!.Link(golden.LinkId) is not { } link || link.Fields.Get(change.Field) is not { } evidence) return false;
         return evidence.MayBeRefusedAt(Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
     }
@@ -129,14 +129,14 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Beyond its bounds evidence is folded together, and a stamp may become earlier with any report.</summary>
+    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report.</summary>
     bool MeetsBounds(string customerId, long revision, string field)
     {
         Customer? customer = null;
-        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i], Newest);
+        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
         foreach (var link in customer!.Links)
         {
-            if (link.Fields.Get(field) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            if (link.Fields.Get(field) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
         }
         return false;
     }
