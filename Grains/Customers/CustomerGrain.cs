@@ -211,7 +211,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
             throw new StoreUnavailableException($"Customer {CustomerId} was decided under version {decidedUnder} of the definition, which could not be loaded. Nothing was changed; try again.");
         }
         _tailBytes = stored.EntriesBytes;
-        return stored.Fold(_services.Definitions.Current);
+        return stored.Fold();
     }
 
     async Task CommitAsync(Awake awake, Commit commit)

@@ -44,9 +44,9 @@ sealed class StoreTwin : IDisposable
         return answer;
     }
 
-    public Customer? Load(string customerId, HubDefinition hub, Customer? expected)
+    public Customer? Load(string customerId, Customer? expected)
     {
-        var customer = Now(_store.LoadAsync([customerId], CancellationToken.None))[0].Fold(hub);
+        var customer = Now(_store.LoadAsync([customerId], CancellationToken.None))[0].Fold();
         Compare($"the state of {customerId}", expected is null ? "none" : Text(expected), customer is null ? "none" : Text(customer));
         return customer;
     }
