@@ -209,7 +209,7 @@ public sealed class CustomerDecision
     {
         // What is decided about now was heard by now, whatever another process's clock says: a write announced from here on is not its cause.
         if (receivedAt > _now) receivedAt = _now;
-        var time = edit.Time ?? receivedAt;
+        var time = edit.Time ?? AcceptedBefore(edit.Id, link) ?? receivedAt;
         if (edit.Time is null && edit.Version is { } version)
         {
             // A late report of an older version was not made after the newer ones that are here already.
@@ -234,6 +234,19 @@ public sealed class CustomerDecision
             Judged = edit.Judged,
             Batch = edit.Batch,
         };
+    }
+
+    // The edits taken last are known by their hashes; what has left those may still be there by what it said.
+    static DateTimeOffset? AcceptedBefore(string editId, Link link)
+    {
+        foreach (var evidence in link.Fields.Values)
+        {
+            foreach (var statement in evidence.Statements)
+            {
+                if (!statement.By.TimeTold && statement.By.EditId == editId) return statement.By.Time;
+            }
+        }
+        return null;
     }
 
     /// <summary>Drops what is surely an echo, and what is recorded already: neither is worth an entry.</summary>
