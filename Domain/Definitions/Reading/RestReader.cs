@@ -24,7 +24,7 @@ static class RestReader
         var auth = system.Has(SystemKeys.Auth) ? Auth(system, errors) : new RestAuth.None();
         foreach (var mapping in mappings) Check(mapping, errors);
         if (settings?.Find(RestSettingsKeys.Url) is not { } url || auth is null) return null;
-        if (Address(url, settings.PlaceOf(RestSettingsKeys.Url), errors) is not { } address) return null;
+        if (Address(url.TrimEnd('/'), settings.PlaceOf(RestSettingsKeys.Url), errors) is not { } address) return null;
 
         var usual = new RestDefinition { Url = address };
         var rest = system.Find(SystemKeys.Rest);
@@ -74,7 +74,7 @@ static class RestReader
     /// <summary>An address as the platform takes it; its host may still lead nowhere.</summary>
     public static Uri? Address(string text, Place at, DefinitionErrors errors)
     {
-        if (Uri.TryCreate(text.TrimEnd('/'), UriKind.Absolute, out var address) && address.Scheme is "http" or "https") return address;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https") return address;
         errors.Add(at, "The address cannot be read.", "Write for example https://example.com/path.");
         return null;
     }
