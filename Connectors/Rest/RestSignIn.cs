@@ -28,7 +28,7 @@ sealed class RestSignIn(RestAuth auth, ISecretResolver secrets, HttpClient clien
         switch (auth)
         {
             case RestAuth.Bearer bearer:
-                if (await secrets.ReadAsync(bearer.Token, cancellationToken) is not { } token) return Missing;
+                if (await ReadAsync(bearer.Token, cancellationToken) is not { } token) return Missing;
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
                 return null;
             case RestAuth.Basic basic:
@@ -36,7 +36,7 @@ sealed class RestSignIn(RestAuth auth, ISecretResolver secrets, HttpClient clien
                 request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
                 return null;
             case RestAuth.Header header:
-                if (await secrets.ReadAsync(header.Value, cancellationToken) is not { } key) return Missing;
+                if (await ReadAsync(header.Value, cancellationToken) is not { } key) return Missing;
                 request.Headers.TryAddWithoutValidation(header.Name, key);
                 return null;
             case RestAuth.ClientCredentials credentials:
@@ -92,8 +92,13 @@ sealed class RestSignIn(RestAuth auth, ISecretResolver secrets, HttpClient clien
             : UsualLife;
 
         // A very short life is used to its half at least.
+        if (token.Any(char.IsControl)) return null;
         return new Token(token, time.GetUtcNow() + (life > Margin + Margin ? life - Margin : life / 2));
     }
+
+    // A secret with a line feed in it would be two headers.
+    async ValueTask<string?> ReadAsync(string reference, CancellationToken cancellationToken) =>
+        await secrets.ReadAsync(reference, cancellationToken) is { } secret && !secret.Any(char.IsControl) ? secret : null;
 
     ValueTask<string?> PlainOrSecretAsync(string text, CancellationToken cancellationToken) =>
         text.StartsWith("env:", StringComparison.Ordinal) || text.StartsWith("file:", StringComparison.Ordinal) ? secrets.ReadAsync(text, cancellationToken) : ValueTask.FromResult<string?>(text);

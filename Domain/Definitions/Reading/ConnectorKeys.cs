@@ -104,7 +104,7 @@ static class RestErrorKeys
     public static readonly Key<JsonPath> Existing = new("existing", new JsonPathKind(), "Where a conflict names the record that is there already.", "error.existingId", "not told");
     public static readonly Key<ImmutableArray<Named<RestMeaning>>> Meanings = new("meanings", new MapKind<RestMeaning>(new TextKind("a code or status, at most 64 characters", 64, "^[A-Za-z0-9_.:-]+$"), new WordKind<RestMeaning>(), 200),
         "What codes and statuses mean, the code first. rejected: never. transient: nothing was done, again. throttled: wait. ambiguous: nobody knows. gone: no such record. conflict: unique value taken.",
-        "{ DUPLICATE: conflict, 423: transient }", "404 and 410 of a known record are gone, 409 of a create is conflict, 429 throttled, 401, 408, 409, 423 and 425 transient, 5xx ambiguous, other 4xx rejected", words: "meanings by code or status");
+        "{ DUPLICATE: conflict, 423: transient }", "404 and 410 of a known record are gone, 409 of a create is conflict, 429 throttled, and so is 503 with a wait, but for a create; 401, 408, 409, 412, 423 and 425 transient, other 5xx ambiguous, other 4xx rejected", words: "meanings by code or status");
 
     public static readonly Shape Shape = new("rest errors", "How a system tells what was wrong.", [Code, Fields, FieldName, Existing, Meanings]);
 }

@@ -27,10 +27,16 @@ static class RestReader
         if (Address(url.TrimEnd('/'), settings.PlaceOf(RestSettingsKeys.Url), errors) is not { } address) return null;
 
         var usual = new RestDefinition { Url = address };
+        var timeout = settings.Get(RestSettingsKeys.Timeout, usual.Timeout);
+        var callTime = system.Get(SystemKeys.MaxCallTime, new SystemDefinition("", "", []).MaxCallTime);
+
+        // A write counts as settled after the longest call time, so none may still be under way then.
+        if (timeout >= callTime)
+            errors.Add(settings.PlaceOf(RestSettingsKeys.Timeout), $"A request may take {Duration.Say(timeout)}, and a call no longer than {Duration.Say(callTime)} (maxCallTime).", "Lower the timeout or raise the system's maxCallTime.");
         var rest = system.Find(SystemKeys.Rest);
         return usual with
         {
-            Timeout = settings.Get(RestSettingsKeys.Timeout, usual.Timeout),
+            Timeout = timeout,
             AllowPrivate = settings.Get(RestSettingsKeys.AllowPrivate, usual.AllowPrivate),
             Parallel = settings.Get(RestSettingsKeys.Parallel, usual.Parallel),
             Auth = auth,

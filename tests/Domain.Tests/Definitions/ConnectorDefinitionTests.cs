@@ -111,6 +111,10 @@ public sealed class ConnectorDefinitionTests
     }
 
     [Fact]
+    public void A_request_may_not_outlast_the_longest_call() =>
+        Assert.Contains(HubDefinitionReader.Read(Rest(system: "maxCallTime: 30s")).Errors, e => e.Problem.Contains("no longer than 30s", StringComparison.Ordinal));
+
+    [Fact]
     public void Rest_is_for_the_connector_rest_alone() =>
         Assert.Contains(HubDefinitionReader.Read(Rest().Replace("connector: rest", "connector: erp")).Errors, e => e.Problem == "Only the connector rest asks for this.");
 
