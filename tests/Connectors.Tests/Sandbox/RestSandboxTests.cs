@@ -47,7 +47,7 @@ public sealed class RestSandboxTests
         using var nonsense = await http.PostAsJsonAsync("/admin/faults", new { kind = "reject" });
 
         Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.BadRequest), (ordered.StatusCode, nonsense.StatusCode));
-        Assert.Equal([429, 429, 200], [(int)(await http.GetAsync("/api/customers")).StatusCode, (int)(await http.GetAsync("/api/customers")).StatusCode, (int)(await http.GetAsync("/api/customers")).StatusCode]);
+        Assert.Equal<int[]>([429, 429, 200], [(int)(await http.GetAsync("/api/customers")).StatusCode, (int)(await http.GetAsync("/api/customers")).StatusCode, (int)(await http.GetAsync("/api/customers")).StatusCode]);
 
         await http.PostAsJsonAsync("/admin/faults", new { kind = "error", count = 0 });
         Assert.Equal(HttpStatusCode.InternalServerError, (await http.GetAsync("/api/customers")).StatusCode);
