@@ -32,6 +32,7 @@ public sealed record RecordWrite(
     DateTimeOffset StartBefore)
 {
     /// <summary>Golden values of fields that are not written, but share a text of the system with one that is: joined or cut there. Empty: none does.</summary>
+    [Id(0)]
     public ImmutableArray<FieldStored> Beside { get; init; } = [];
 }
 

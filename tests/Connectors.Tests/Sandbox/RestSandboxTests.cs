@@ -101,7 +101,7 @@ public sealed class RestSandboxTests
         using var taken = await http.PostAsJsonAsync("/api/customers", new { mail = "ada@example.com" });
         using var noTime = await http.GetAsync("/api/customers?updatedSince=yesterday");
 
-        Assert.Equal([400, 400, 409, 400], [(int)malformed.StatusCode, (int)list.StatusCode, (int)taken.StatusCode, (int)noTime.StatusCode]);
+        Assert.Equal<int[]>([400, 400, 409, 400], [(int)malformed.StatusCode, (int)list.StatusCode, (int)taken.StatusCode, (int)noTime.StatusCode]);
         Assert.Equal("""{"error":{"code":"DUPLICATE","fields":[{"field":"mail"}],"existingId":"c1"}}""", await taken.Content.ReadAsStringAsync());
     }
 }
