@@ -10,29 +10,30 @@ namespace OrleansCrm.Domain.Claims;
 /// in which its members arrived cannot matter. Immutable.
 /// </summary>
 /// <remarks>
-/// Bounded: beyond <see cref="StatementsMax"/> the earliest statements are folded into <see cref="Past"/>, beyond
-/// <see cref="WritesMax"/> the earliest settled writes are forgotten. A stamp may then only become earlier.
+/// Bounded by those who add to it: what is too much, <see cref="Customers.Forgetting"/> chooses where it is decided, and the entry names it.
+/// So adding and taking away need no rules, and a fold under any definition makes the same set.
 /// </remarks>
 public sealed class FieldEvidence
 {
-    public const int StatementsMax = 8;
-    public const int WritesMax = 8;
-    public const int PastMax = 16;
+    /// <summary>Most statements that are left after a decision.</summary>
+    public const int StatementsMax = 16;
 
-    public static FieldEvidence None { get; } = new([], [], []);
+    /// <summary>Most writes that are left after one of them has ended; one more may be under way.</summary>
+    public const int WritesMax = 8;
+
+    public static FieldEvidence None { get; } = new([], []);
+
+    // More than this many statements meet only where many edits of one field are decided together.
+    const int OnStackMax = 64;
 
     // The judgement under one set of rules: pure, so that computing it twice in a race does no harm.
     Judgement? _judgement;
 
-    public FieldEvidence(ImmutableArray<Claim> past, ImmutableArray<Statement> statements, ImmutableArray<FieldIntent> writes)
+    public FieldEvidence(ImmutableArray<Statement> statements, ImmutableArray<FieldIntent> writes)
     {
-        Past = past;
         Statements = statements;
         Writes = writes;
     }
-
-    /// <summary>What the statements that were dropped beyond the bound amount to: earlier values with their stamps, oldest first.</summary>
-    public ImmutableArray<Claim> Past { get; }
 
     /// <summary>In their total order, each edit once.</summary>
     public ImmutableArray<Statement> Statements { get; }
@@ -41,23 +42,17 @@ public sealed class FieldEvidence
     public ImmutableArray<FieldIntent> Writes { get; }
 
     /// <summary>Adds what an edit says. The same edit twice is the same as once.</summary>
-    public FieldEvidence With(Statement statement, FieldRules rules)
+    public FieldEvidence With(Statement statement)
     {
-        var at = 0;
-        while (at < Statements.Length)
+        var at = Statements.Length;
+        while (at > 0)
         {
-            var order = Statement.Compare(Statements[at], statement);
+            var order = Statement.Compare(Statements[at - 1], statement);
             if (order == 0) return this;
-            if (order > 0) break;
-            at++;
+            if (order < 0) break;
+            at--;
         }
-        if (Past.Length > 0 && EditEvidence.Compare(statement.By, Past[^1].LastBy) <= 0) return new(InsertPast(Past, statement), Statements, Writes);
-        var statements = Statements.Insert(at, statement);
-        if (statements.Length <= StatementsMax) return new(Past, statements, Writes);
-
-        var earliest = statements[0];
-        var past = DropInto(Past, earliest, new FieldEvidence(Past, statements, Writes), rules);
-        return new(past, statements.RemoveAt(0), Writes);
+        return new(Statements.Insert(at, statement), Writes);
     }
 
     /// <summary>Whether the statement is here already: to add it again would change nothing.</summary>
@@ -71,51 +66,49 @@ public sealed class FieldEvidence
     }
 
     /// <summary>Adds a write of ours, or what has become of it.</summary>
-    /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
-    public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
+    public FieldEvidence With(FieldIntent write)
     {
         var writes = Writes;
         for (var i = 0; i < writes.Length; i++)
         {
             if (writes[i].Intent.Id != write.Intent.Id || writes[i].Intent.Start != write.Intent.Start) continue;
-            return new(Past, Statements, write.Intent.State == IntentState.NotDone ? writes.RemoveAt(i) : writes.SetItem(i, write));
+            return new(Statements, write.Intent.State == IntentState.NotDone ? writes.RemoveAt(i) : writes.SetItem(i, write));
         }
-        if (write.Intent.State == IntentState.NotDone) return this;
-        return new FieldEvidence(Past, Statements, Writes.Add(write)).Forgetting(forgetBefore, rules);
+        return write.Intent.State == IntentState.NotDone ? this : new(Statements, writes.Add(write));
     }
 
-    FieldEvidence Forgetting(DateTimeOffset before, FieldRules rules)
+    /// <summary>What is left when an entry says that some of it is forgotten. Each name takes away one statement or write, the earliest of that name.</summary>
+    public FieldEvidence Without(ImmutableArray<string> edits, ImmutableArray<long> intents)
     {
-        var done = LastDone();
-        var writes = Writes;
-        for (var i = 0; i < writes.Length - 1; i++)
-        {
-            var intent = writes[i].Intent;
-            if (intent.IsUnsettled || ReferenceEquals(writes[i], done) || !(intent.End < before || writes.Length > WritesMax)) continue;
-            writes = writes.RemoveAt(i--);
-        }
-        if (writes.Length == Writes.Length) return this;
-
-        // What they explained is an echo for ever: without them it would look like an edit.
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
-        FindEchoes(rules, aspect: null, echoes);
-        var remaining = new FieldEvidence(Past, Statements, writes);
-        Span<bool> still = stackalloc bool[StatementsMax + 1];
-        remaining.FindEchoes(rules, aspect: null, still);
         var statements = Statements;
-        for (var i = Statements.Length - 1; i >= 0; i--)
+        foreach (var edit in edits)
         {
-            if (echoes[i] && !still[i]) statements = statements.RemoveAt(i);
+            for (var i = 0; i < statements.Length; i++)
+            {
+                if (statements[i].By.EditId != edit) continue;
+                statements = statements.RemoveAt(i);
+                break;
+            }
         }
-        return new(Past, statements, writes);
+        var writes = Writes;
+        foreach (var intent in intents)
+        {
+            for (var i = 0; i < writes.Length; i++)
+            {
+                if (writes[i].Intent.Id != intent) continue;
+                writes = writes.RemoveAt(i);
+                break;
+            }
+        }
+        return new(statements, writes);
     }
 
     /// <summary>What two sets of evidence about one record know together.</summary>
-    public FieldEvidence Union(FieldEvidence other, FieldRules rules)
+    public FieldEvidence Union(FieldEvidence other)
     {
         var writes = Writes.AddRange(other.Writes.Where(w => !Writes.Any(o => o.Intent.Start == w.Intent.Start && o.Intent.Id == w.Intent.Id)));
-        var union = new FieldEvidence(Past.IsEmpty ? other.Past : Past, Statements, [.. writes.OrderBy(w => w.Intent.Start)]);
-        foreach (var statement in other.Statements) union = union.With(statement, rules);
+        var union = new FieldEvidence(Statements, [.. writes.OrderBy(w => w.Intent.Start)]);
+        foreach (var statement in other.Statements) union = union.With(statement);
         return union;
     }
 
@@ -123,7 +116,7 @@ public sealed class FieldEvidence
     public FieldEvidence Reverting(Func<EditEvidence, bool> undone)
     {
         if (!Statements.Any(s => undone(s.By) && !s.By.IsReverted)) return this;
-        return new(Past, [.. Statements.Select(s => undone(s.By) && !s.By.IsReverted ? s with { By = s.By with { IsReverted = true } } : s)], Writes);
+        return new([.. Statements.Select(s => undone(s.By) && !s.By.IsReverted ? s with { By = s.By with { IsReverted = true } } : s)], Writes);
     }
 
     /// <summary>What the record claims; null: nothing eligible was ever said, or only echoes of our own writes.</summary>
@@ -145,10 +138,18 @@ public sealed class FieldEvidence
     /// <summary>Whether a statement reports a value that is there because we put it there.</summary>
     public bool IsEcho(Statement statement, FieldRules rules)
     {
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
         FindEchoes(rules, aspect: null, echoes);
         var at = Statements.IndexOf(statement);
         return at >= 0 && echoes[at];
+    }
+
+    /// <summary>For each statement, whether it is an echo.</summary>
+    internal bool[] EchoesOf(FieldRules rules)
+    {
+        var echoes = new bool[Statements.Length];
+        FindEchoes(rules, aspect: null, echoes);
+        return echoes;
     }
 
     /// <summary>Whether a report that passes for an echo may as well be somebody's word: nothing but a write whose end nobody knows explains it, it does not carry our mark, and it is from after the last time at which that write could take effect.</summary>
@@ -169,10 +170,6 @@ public sealed class FieldEvidence
     /// <summary>Whether the record is known to have held an aspect of the value (a member of a set) before it claimed to hold none: only then was it taken away there.</summary>
     public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect)
     {
-        foreach (var claim in Past)
-        {
-            if (!aspect(claim.Value).IsCleared && EditEvidence.Compare(claim.By, none.LastBy) < 0) return true;
-        }
         foreach (var statement in Statements)
         {
             if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
@@ -211,14 +208,11 @@ public sealed class FieldEvidence
 
     ImmutableArray<Claim> Walk(FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
-        if (Statements.IsEmpty) return aspect is null ? Past : Fold(Past, aspect);
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
+        if (Statements.IsEmpty) return [];
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
         if (!Writes.IsEmpty) FindEchoes(rules, aspect, echoes);
 
-        var claims = ImmutableArray.CreateBuilder<Claim>(Past.Length + 1);
-        // Two claims of one value in a row are two: something of ours stood between them.
-        if (aspect is null) claims.AddRange(Past);
-        else foreach (var claim in Past) Extend(claims, claim with { Value = aspect(claim.Value) });
+        var claims = ImmutableArray.CreateBuilder<Claim>(1);
         // The latest evidence that the record held something else than the claim at hand, from a statement that may make no claim.
         EditEvidence? between = null;
         FieldValue? betweenValue = null;
@@ -314,10 +308,6 @@ public sealed class FieldEvidence
         if (IsBefore(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
-        foreach (var claim in Past)
-        {
-            if (!Matches(write, aspect is null ? claim.Value : aspect(claim.Value), rules, aspect) && IsAfter(claim.LastBy, write.Intent, rules)) return false;
-        }
         for (var i = 0; i < index; i++)
         {
             if (echoes[i]) continue;
@@ -374,11 +364,7 @@ public sealed class FieldEvidence
         Statement? statement = Statements.IsEmpty ? null : Statements[^1];
         var write = LastDone();
         if (rules.Planted == PlantedFault.LedgerInsteadOfKnown && write is not null) return new(write.Rendering ?? write.Value, true);
-        if (statement is null)
-        {
-            if (write is not null) return new(write.Rendering ?? write.Value, true);
-            return Past.IsEmpty ? Known.Nothing : new(Past[^1].Value, true);
-        }
+        if (statement is null) return write is null ? Known.Nothing : new(write.Rendering ?? write.Value, true);
         if (write is null || Matches(write, statement.Value, rules, aspect: null)) return new(statement.Value, true);
         if (IsBefore(statement.By, write.Intent, rules)) return new(write.Rendering ?? write.Value, true);
         return new(statement.Value, IsAfter(statement.By, write.Intent, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
@@ -406,48 +392,6 @@ public sealed class FieldEvidence
         if (write.SavedAt is { } at) return edit.Time > at;
         var latest = write.State == IntentState.Done ? write.End ?? write.StartBefore : write.StartBefore + rules.MaxCallTime;
         return edit.Time > latest + rules.ClockTolerance;
-    }
-
-    // The earliest statement leaves; what it amounts to stays as a claim of the past.
-    static ImmutableArray<Claim> DropInto(ImmutableArray<Claim> past, Statement earliest, FieldEvidence whole, FieldRules rules)
-    {
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
-        whole.FindEchoes(rules, aspect: null, echoes);
-        if (echoes[0]) return past;
-        // A refusal of consent is remembered, whatever else the policy makes of who said it.
-        if (!rules.Counts(earliest) && !rules.IsRefusal(earliest.Value)) return past;
-        var claims = rules.Counts(earliest)
-            ? new FieldEvidence(past, [earliest], whole.Writes).Walk(rules, aspect: null)
-            : past.Add(new Claim(earliest.Value, earliest.By.ToStamp(), earliest.By, earliest.By));
-        if (claims.Length <= PastMax) return claims;
-
-        // Beyond the bound a value's first and last time stay, then the latest ones.
-        var keep = claims.Where((claim, i) => i == claims.Length - 1
-            || !claims.Take(i).Any(c => c.Value == claim.Value) || !claims.Skip(i + 1).Any(c => c.Value == claim.Value)).ToList();
-        while (keep.Count > PastMax) keep.RemoveAt(1);
-        return [.. keep];
-    }
-
-    static ImmutableArray<Claim> InsertPast(ImmutableArray<Claim> past, Statement late)
-    {
-        var stamp = late.By.IsChange ? late.By.ToStamp() : late.By.Since is { } since ? Stamp.JustAfter(since, null, late.By.EditId) : Stamp.Initial;
-        if (past.Any(c => c.Value == late.Value && c.Stamp == stamp)) return past;
-        var at = past.Length - 1;
-        while (at > 0 && EditEvidence.Compare(past[at - 1].LastBy, late.By) > 0) at--;
-        return past.Length >= PastMax ? past : past.Insert(at, new Claim(late.Value, stamp, late.By, late.By));
-    }
-
-    static ImmutableArray<Claim> Fold(ImmutableArray<Claim> past, Func<FieldValue, FieldValue> aspect)
-    {
-        var claims = ImmutableArray.CreateBuilder<Claim>(past.Length);
-        foreach (var claim in past) Extend(claims, claim with { Value = aspect(claim.Value) });
-        return claims.DrainToImmutable();
-    }
-
-    static void Extend(ImmutableArray<Claim>.Builder claims, Claim claim)
-    {
-        if (claims.Count > 0 && claims[^1].Value == claim.Value) claims[^1] = claims[^1] with { LastBy = claim.LastBy };
-        else claims.Add(claim);
     }
 
     sealed record Judgement(FieldRules Rules, ImmutableArray<Claim> Claims, Known Known);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
@@ -39,6 +40,9 @@ public sealed record JournalEntry
 
     /// <summary>Edits undone by a person.</summary>
     public ImmutableArray<Undoing> Undone { get; init; } = [];
+
+    /// <summary>What the bounds of memory have pushed out, after all of the above has been added.</summary>
+    public ImmutableArray<Forgotten> Forgotten { get; init; } = [];
 
     /// <summary>Golden values as they are from here on; a null golden: the field became undetermined.</summary>
     public ImmutableArray<GoldenChange> Golden { get; init; } = [];
@@ -108,7 +112,13 @@ public sealed record KeyChange(ImmutableArray<string> Held, ImmutableArray<Withh
 public sealed record StatusChange(CustomerStatus Status, string? MovedTo = null, PendingDeletion? PendingDeletion = null);
 
 /// <param name="EditIds">Edits of the link that claim nothing any more.</param>
+[GenerateSerializer, Immutable, Alias("crm.Undoing")]
 public sealed record Undoing(string LinkId, ImmutableArray<string> EditIds);
+
+/// <summary>Statements and writes that a field of a link remembers no longer.</summary>
+/// <param name="EditIds">Each takes away one statement, the earliest of that edit.</param>
+/// <param name="IntentIds">Each takes away one write, the earliest of that number.</param>
+public sealed record Forgotten(string LinkId, string Field, ImmutableArray<string> EditIds, ImmutableArray<long> IntentIds);
 
 /// <summary>New names for what was said under old ones.</summary>
 /// <param name="RecordType">Null: unchanged.</param>

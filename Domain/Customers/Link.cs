@@ -84,7 +84,7 @@ public sealed record Link
             if (State != LinkState.Linked || ExternalId is null || LastAlive is not null || LastGone is not null) return false;
             foreach (var evidence in Fields.Values)
             {
-                if (!evidence.Statements.IsEmpty || !evidence.Past.IsEmpty || evidence.LastDone() is not null) return false;
+                if (!evidence.Statements.IsEmpty || evidence.LastDone() is not null) return false;
             }
             return true;
         }
@@ -140,7 +140,8 @@ public enum TroubleKind
 /// <param name="GoldenVersion">Parked: a newer golden value is tried again.</param>
 /// <param name="Rounds">How often in a row the system undid our write.</param>
 /// <param name="LastIntent">The write that was undone last: one write counts once.</param>
-public sealed record FieldTrouble(TroubleKind Kind, string Code, long GoldenVersion, int Rounds = 0, long LastIntent = 0);
+/// <param name="Advice">The system's own; null: it gave none, and <see cref="Delivery.Advice.For"/> the code there is the usual one.</param>
+public sealed record FieldTrouble(TroubleKind Kind, string Code, long GoldenVersion, int Rounds = 0, long LastIntent = 0, string? Advice = null);
 
 /// <summary>Why a link as a whole is not delivered.</summary>
 /// <param name="AtRevision">A golden value newer than this is tried again.</param>

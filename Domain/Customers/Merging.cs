@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Resolution;
+using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
 
@@ -32,6 +34,7 @@ public static class Merging
             Golden = [.. loser.Golden.Select(g => new GoldenChange(g.Key, null))],
             Keys = new([], []),
             Status = new(CustomerStatus.Merged, MovedTo: survivor.Id),
+            Due = Left([.. loser.Links]),
         };
         var records = Records(moving);
         return new(
@@ -39,7 +42,7 @@ public static class Merging
                 new(survivor.Id, survivor.Revision, [gained.Entry], gained.Keys.Taken, gained.Keys.Given, records, []),
                 new(loser.Id, loser.Revision, [lost], [], loser.Keys, [], records)]),
             gained.Customer,
-            CustomerFold.Apply(loser, lost, hub));
+            CustomerFold.Apply(loser, lost));
     }
 
     /// <summary>Chosen links leave again, as a customer of their own, with all that is theirs; every refusal of consent stays with both.</summary>
@@ -81,20 +84,24 @@ public static class Merging
     static (JournalEntry Entry, Customer Customer, KeyHolding Keys) Settle(
         Customer? before, JournalEntry entry, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, HeldElsewhere elsewhere, bool claim)
     {
-        var evidenced = CustomerFold.ApplyEvidence(before, entry, hub);
+        var evidenced = CustomerFold.ApplyEvidence(before, entry);
         var settled = Settlement.Of(evidenced, type, hub, now, entry.Revision, before?.DefinitionVersion ?? hub.Version, touched: null);
         entry = entry with { Golden = settled.Golden, Links = settled.Links, Status = settled.Status };
-        var keys = KeyHolding.Of(CustomerFold.Apply(before, entry, hub), type, elsewhere, claim);
+        var keys = KeyHolding.Of(CustomerFold.Apply(before, entry), type, elsewhere, claim);
         entry = entry with { Keys = keys.Change };
-        var customer = CustomerFold.Apply(before, entry, hub);
-        // A write under way was begun for the customer that the link has left: here somebody must look after it.
+        var customer = CustomerFold.Apply(before, entry);
+        // What was begun for the customer that the link has left, or waits for a person there, is looked after here from now on.
         var due = CustomerDecision.DueOf(customer, hub, now).ToBuilder();
         foreach (var link in entry.MovedIn)
         {
             if (link.Intent is { IsUnsettled: true }) due.Add(new(link.System, link.Id));
         }
-        return (entry with { Due = due.ToImmutable() }, customer, keys);
+        due.AddRange(Left(entry.MovedOut.Select(id => before!.Link(id)!)));
+        return (entry with { Due = CustomerDecision.WithNewlyHeld(due.ToImmutable(), before, customer, hub, now, []) }, customer, keys);
     }
+
+    // Whoever has a row of such a link finds out that it is gone, also where the row waits for a person.
+    static ImmutableArray<DueMark> Left(IEnumerable<Link> links) => [.. links.Select(l => new DueMark(l.System, l.Id))];
 
     static ImmutableArray<KeyValuePair<string, Stamp>> RefusalsOf(Customer customer, RecordTypeDefinition type, HubDefinition hub)
     {
@@ -111,7 +118,22 @@ public static class Merging
         return [.. refusals];
     }
 
-    static Func<Link, Link> Moved(HubDefinition hub) => link => hub.Planted == PlantedFault.KeepEpochOnMove ? link : link with { Epoch = link.Epoch + 1 };
+    static Func<Link, Link> Moved(HubDefinition hub) => link => hub.Planted == PlantedFault.KeepEpochOnMove ? link : link with
+    {
+        Epoch = link.Epoch + 1,
+        // What the system refused is named by a version of the customer that the link leaves: among the other's it means nothing, so it is tried once more.
+        Troubles = Fought(link.Troubles),
+        Trouble = null,
+    };
+
+    static FieldMap<FieldTrouble> Fought(FieldMap<FieldTrouble> troubles)
+    {
+        foreach (var (field, trouble) in troubles)
+        {
+            if (trouble.Kind == TroubleKind.Parked) troubles = troubles.Without(field);
+        }
+        return troubles;
+    }
 
     static ImmutableArray<SourceRecord> Records(ImmutableArray<Link> links) => [.. links.Where(l => l.Source is not null).Select(l => l.Source!.Value)];
 

@@ -33,6 +33,9 @@ public sealed record DeliveryLimits
     /// <summary>Longest that cursors without any due link stay unsaved. Default 10 seconds.</summary>
     public TimeSpan Cursors { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Time for which operations counted ahead in a saved guard may be used. After a crash the unused ones count for so much longer than a window. Default 2 minutes.</summary>
+    public TimeSpan Booking { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>Longest wait before a customer or the store is asked again. Default 30 seconds.</summary>
     public TimeSpan Again { get; init; } = TimeSpan.FromSeconds(30);
 }

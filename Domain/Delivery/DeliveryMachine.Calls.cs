@@ -31,6 +31,9 @@ public sealed partial class DeliveryMachine
     // Operations that may start before the guard must be saved again: what is saved counts them already.
     GuardCounts _booked;
 
+    // No call that uses them starts later: the guard as saved counts them for this time.
+    DateTimeOffset _bookedUntil;
+
     DateTimeOffset _lingersUntil;
 
     IEnumerable<TrackedLink> HeldLinks() => [.. _held.Values.Select(h => _links[new(h.Write.CustomerId, h.Write.LinkId)])];
@@ -77,11 +80,12 @@ public sealed partial class DeliveryMachine
         Report(link, new CustomerCall.End(write.LinkId, write.LinkEpoch, write.IntentId, NotStarted), at);
     }
 
+    // Its call may start at its deadline, so that is the time for which it counts.
     void Charge(TrackedLink link, RecordWrite write, in Moment at)
     {
         link.Charged = Guard.KindsOf(write);
-        link.ChargedAt = at.Now;
-        Guard = Guard.Record(at.System.Guard, at.Now, link.Charged);
+        link.ChargedAt = write.StartBefore;
+        Guard = Guard.Record(at.System.Guard, at.Now, GuardCounts.Each(link.Charged), write.StartBefore);
         _booked = _booked.Less(GuardCounts.Each(link.Charged));
         if (_saving is not null) _chargedSince = _chargedSince.Plus(GuardCounts.Each(link.Charged));
     }
@@ -91,6 +95,23 @@ public sealed partial class DeliveryMachine
         Guard = Guard.Undone(link.ChargedAt, link.Charged);
         link.Charged = Guarded.None;
     }
+
+    // A begin that was answered late must not use what was booked after that has run out.
+    RecordWrite WithinBooking(RecordWrite write, in Moment at)
+    {
+        foreach (var kind in GuardCounts.Kinds)
+        {
+            if (Guard.KindsOf(write).HasFlag(kind) && Guard.Limit(at.System.Guard, kind) is not null && write.StartBefore > _bookedUntil && at.Planted != PlantedFault.GuardOff)
+            {
+                return write with { StartBefore = _bookedUntil };
+            }
+        }
+        return write;
+    }
+
+    // What may be used by a call that is begun now.
+    int Booked(Guarded kind, in Moment at) =>
+        RetrySchedule.After(at.Now, Planner.StartWindow) <= _bookedUntil ? _booked.Of(kind) : 0;
 
     // Of the operations a kind's limit leaves, a part is booked ahead, so that not every call waits for the guard to be saved.
     int BookedAhead(GuardDefinition guard, Guarded kind) =>
@@ -106,7 +127,7 @@ public sealed partial class DeliveryMachine
             var room = Guard.Room(at.System.Guard, kind, at.Now);
             if (room != int.MaxValue)
             {
-                var booked = _booked.Of(kind);
+                var booked = Booked(kind, at);
                 if (booked <= BookedAhead(at.System.Guard, kind) / 2 && room > booked && _saving?.Ahead is null) _brakesDirty = true;
                 room = Math.Min(room, booked);
             }
@@ -151,7 +172,7 @@ public sealed partial class DeliveryMachine
     bool Begin(TrackedLink link, in Moment at)
     {
         var allowed = Allowed(at);
-        if (!allowed.HasFlag(Operations.Change) && Guard.Room(at.System.Guard, Guarded.Change, at.Now) > _booked.Changes) return false;
+        if (!allowed.HasFlag(Operations.Change) && Guard.Room(at.System.Guard, Guarded.Change, at.Now) > Booked(Guarded.Change, at)) return false;
         var needs = link.Row.Needs;
         if ((allowed & needs) != needs)
         {
@@ -255,7 +276,7 @@ public sealed partial class DeliveryMachine
         if (outcomes.All(o => o is WriteOutcome.Transient { Code: NotStartedCode })) Circuit = Circuit.Withdrawn();
         else if (outcomes.All(o => o is WriteOutcome.Throttled))
         {
-            Circuit = Circuit.Throttled(_circuitPolicy, at.Now, outcomes.Max(o => ((WriteOutcome.Throttled)o).Until));
+            Circuit = Circuit.Throttled(_circuitPolicy, at.Now, outcomes.Max(o => ((WriteOutcome.Throttled)o).Until), Chance(at));
         }
         else if (outcomes.All(o => o is WriteOutcome.Transient or WriteOutcome.Ambiguous or WriteOutcome.Throttled))
         {
@@ -272,7 +293,7 @@ public sealed partial class DeliveryMachine
         link.Read = null;
         if (ended.Outcome is ReadOutcome.Failed failed)
         {
-            Circuit = failed.RetryAt is { } until ? Circuit.Throttled(_circuitPolicy, at.Now, until) : Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
+            Circuit = failed.RetryAt is { } until ? Circuit.Throttled(_circuitPolicy, at.Now, until, Chance(at)) : Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
             // The customer is asked anew rather than the same read made again: its link may have moved meanwhile.
             Retry(link, failed.Code, failed.RetryAt, counts: failed.RetryAt is null, at);
             return;

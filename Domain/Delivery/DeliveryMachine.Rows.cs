@@ -185,7 +185,7 @@ public sealed partial class DeliveryMachine
             _dirty.Remove(key);
         }
         var ahead = _brakesDirty ? AheadNow(at) : (GuardCounts?)null;
-        _saving = new(_numbers++, [.. keys], null, [], [], keys, ahead);
+        _saving = new(_numbers++, [.. keys], null, [], [], keys, ahead, RetrySchedule.After(at.Now, _limits.Booking));
         _marksLast = false;
         _brakesDirty = false;
         _chargedSince = default;
@@ -207,14 +207,14 @@ public sealed partial class DeliveryMachine
         return ahead;
     }
 
-    Brakes BrakesWith(GuardCounts ahead, in Moment at) => new(Guard.Record(at.System.Guard, at.Now, ahead), Budget);
+    Brakes BrakesWith(GuardCounts ahead, in Moment at) => new(Guard.Record(at.System.Guard, at.Now, ahead, _saving!.AheadUntil), Budget);
 
     void TakeSaved(DeliveryMessage.RowsSaved saved, in Moment at)
     {
         if (_saving is not { Marks: null } saving || saving.Ticket != saved.Ticket) return;
         if (Landed(saved.Answer, at))
         {
-            if (saving.Ahead is { } ahead) _booked = ahead.Less(_chargedSince);
+            if (saving.Ahead is { } ahead) (_booked, _bookedUntil) = (ahead.Less(_chargedSince), saving.AheadUntil);
             return;
         }
         foreach (var key in saving.Dirty) _dirty.Add(key);
@@ -341,7 +341,8 @@ public sealed partial class DeliveryMachine
 
     /// <param name="Marks">Null when it is no mark.</param>
     /// <param name="Ahead">Operations counted ahead in the guard that it saves; null: it saves none.</param>
+    /// <param name="AheadUntil">The time for which they are counted.</param>
     sealed record SavingRows(
         long Ticket, HashSet<LinkKey> Keys, SortedDictionary<LinkKey, PendingMark>? Marks, ImmutableArray<DueLink> Rows,
-        ImmutableArray<PartitionCursor> Cursors, ImmutableArray<LinkKey> Dirty, GuardCounts? Ahead);
+        ImmutableArray<PartitionCursor> Cursors, ImmutableArray<LinkKey> Dirty, GuardCounts? Ahead, DateTimeOffset AheadUntil = default);
 }

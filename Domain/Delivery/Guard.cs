@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 
 namespace OrleansCrm.Domain.Delivery;
 
 /// <summary>Kinds of operation that a guard counts; the writes have the values of <see cref="Operations"/>.</summary>
+[GenerateSerializer, Alias("crm.Guarded")]
 [Flags]
 public enum Guarded
 {
@@ -53,7 +55,7 @@ public readonly record struct GuardCounts(int Creates, int Changes, int Clears, 
     public GuardCounts Without(Guarded kinds) => Less(Each(kinds, int.MaxValue));
 }
 
-/// <summary>Operations counted from a time on.</summary>
+/// <summary>Operations counted from a time on; a time to come, where they may start as late as that.</summary>
 public readonly record struct GuardBucket(DateTimeOffset From, GuardCounts Counts);
 
 /// <summary>Rule 14's brake on one system, as a value. What trips it stays held until a person decides; intake and all other kinds go on.</summary>
@@ -143,19 +145,21 @@ public sealed record Guard
     /// <summary>After operations of these kinds have started, one each.</summary>
     public Guard Record(GuardDefinition definition, DateTimeOffset now, Guarded kinds) => Record(definition, now, GuardCounts.Each(kinds));
 
-    /// <summary>After so many operations have started.</summary>
-    public Guard Record(GuardDefinition definition, DateTimeOffset now, GuardCounts counts)
+    /// <summary>After so many operations have started, or may start until a time.</summary>
+    /// <param name="until">The latest time at which they start: the window that they fill ends a window after that. Null: they have started now.</param>
+    public Guard Record(GuardDefinition definition, DateTimeOffset now, GuardCounts counts, DateTimeOffset? until = null)
     {
         if (counts == default) return this;
         var kept = Counted.RemoveAll(b => !InWindow(b, definition, now));
         var length = Length(definition);
-        if (kept.IsEmpty || now - kept[^1].From >= length) kept = kept.Add(new(now, counts));
+        var latest = until > now ? until.Value : now;
+        if (kept.IsEmpty || latest - kept[^1].From >= length) kept = kept.Add(new(latest, counts));
         else kept = kept.SetItem(kept.Length - 1, kept[^1] with { Counts = kept[^1].Counts.Plus(counts) });
         return this with { Counted = kept, Granted = Granted.Less(counts) };
     }
 
     /// <summary>Takes back operations that turned out not to have been done: throttled, refused, never started.</summary>
-    /// <param name="at">When they were recorded.</param>
+    /// <param name="at">The time for which they were recorded.</param>
     public Guard Undone(DateTimeOffset at, Guarded kinds)
     {
         for (var i = Counted.Length - 1; i >= 0; i--)

@@ -44,6 +44,7 @@ sealed class TrackedLink(DueLink row)
 
     public Guarded Charged { get; set; }
 
+    /// <summary>The time for which the guard counts it: its call starts no later.</summary>
     public DateTimeOffset ChargedAt { get; set; }
 
     /// <summary>An <see cref="CustomerCall.End"/> or <see cref="CustomerCall.Seen"/> that has not been answered.</summary>

@@ -86,6 +86,20 @@ public static class EntryJson
             }
             json.WriteEndArray();
         }
+        if (!entry.Forgotten.IsDefaultOrEmpty)
+        {
+            json.WriteStartArray("forgotten"u8);
+            foreach (var forgotten in entry.Forgotten)
+            {
+                json.WriteStartObject();
+                to.Id("link"u8, forgotten.LinkId);
+                to.Text("field"u8, forgotten.Field);
+                to.Ids("edits"u8, forgotten.EditIds);
+                to.Numbers("intents"u8, forgotten.IntentIds);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        }
         WriteGolden(to, entry);
         if (!entry.Troubles.IsDefaultOrEmpty)
         {
@@ -371,6 +385,7 @@ public static class EntryJson
         var joined = ImmutableArray.CreateBuilder<(string, string)>();
         var receipts = ImmutableArray.CreateBuilder<(Receipt Receipt, bool Timed)>();
         var undone = ImmutableArray.CreateBuilder<Undoing>();
+        var forgotten = ImmutableArray.CreateBuilder<Forgotten>();
         List<GoldenJson.Group>? golden = null;
         var troubles = ImmutableArray.CreateBuilder<TroubleChange>();
         var intents = new List<(Announcement Intent, SoonTime Before)>();
@@ -421,6 +436,11 @@ public static class EntryJson
                 from.BeginArray();
                 while (from.Element()) undone.Add(ReadUndoing(ref from));
             }
+            else if (name.SequenceEqual("forgotten"u8))
+            {
+                from.BeginArray();
+                while (from.Element()) forgotten.Add(ReadForgotten(ref from));
+            }
             else if (name.SequenceEqual("golden"u8))
             {
                 golden ??= [];
@@ -466,6 +486,7 @@ public static class EntryJson
             LinksJoined = joined.DrainToImmutable(),
             Receipts = Timed(receipts, time),
             Undone = undone.DrainToImmutable(),
+            Forgotten = forgotten.DrainToImmutable(),
             Golden = golden is null ? [] : ToChanges(ref from, golden, taken, number),
             Troubles = troubles.DrainToImmutable(),
             Intents = [.. intents.Select(i => i.Intent with { StartBefore = i.Before.Since(time) })],
@@ -643,6 +664,23 @@ public static class EntryJson
             else from.Skip();
         }
         return new(from.Owed(link, "link"), edits);
+    }
+
+    static Forgotten ReadForgotten(ref DocumentReader from)
+    {
+        string? link = null, field = null;
+        ImmutableArray<string> edits = [];
+        ImmutableArray<long> intents = [];
+        from.BeginObject();
+        while (from.Member(out var name))
+        {
+            if (name.SequenceEqual("link"u8)) link = from.Id();
+            else if (name.SequenceEqual("field"u8)) field = from.Name();
+            else if (name.SequenceEqual("edits"u8)) edits = from.Ids();
+            else if (name.SequenceEqual("intents"u8)) intents = from.Numbers();
+            else from.Skip();
+        }
+        return new(from.Owed(link, "link"), from.Owed(field, "field"), edits, intents);
     }
 
     static TroubleChange ReadTrouble(ref DocumentReader from)

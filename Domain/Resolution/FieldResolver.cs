@@ -140,9 +140,7 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out _) is not { } evidence) continue;
-            foreach (var claim in evidence.Past) AddKeys(keys, field, claim.Value);
-            foreach (var statement in evidence.Statements) AddKeys(keys, field, statement.Value);
-            foreach (var write in evidence.Writes) AddKeys(keys, field, write.Value);
+            AddKeys(keys, field, evidence);
         }
         var members = new List<FieldValue>();
         Candidate? latest = null;
@@ -181,6 +179,13 @@ public sealed class FieldResolver
         return chosen < 0 ? null : Of(_candidates[chosen], "set") with { Value = FieldValue.Set([]) };
     }
 
+    /// <summary>Adds the key of every member that a record was ever said, or written, to hold.</summary>
+    internal static void AddKeys(SortedSet<FieldValue> keys, FieldDefinition field, FieldEvidence evidence)
+    {
+        foreach (var statement in evidence.Statements) AddKeys(keys, field, statement.Value);
+        foreach (var write in evidence.Writes) AddKeys(keys, field, write.Value);
+    }
+
     static void AddKeys(SortedSet<FieldValue> keys, FieldDefinition field, FieldValue set)
     {
         foreach (var member in set.Members()) keys.Add(KeyOf(field, member));
@@ -188,7 +193,8 @@ public sealed class FieldResolver
 
     static FieldValue KeyOf(FieldDefinition field, FieldValue member) => field.MemberKey is { } key ? member.Part(key) ?? member : member;
 
-    static FieldValue MemberOf(FieldDefinition field, FieldValue set, FieldValue key)
+    /// <summary>The member of a set that a key names; cleared: it is not in there.</summary>
+    internal static FieldValue MemberOf(FieldDefinition field, FieldValue set, FieldValue key)
     {
         foreach (var member in set.Members())
         {

@@ -64,18 +64,16 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
-    public void A_bad_record_delays_no_other_of_its_batch()
+    public void A_bad_record_delays_no_other_of_its_batch() => SendABadRecordWithAnother(PlantedFault.None);
+
+    internal void SendABadRecordWithAnother(PlantedFault planted)
     {
-        var outcomes = OutcomesBesideABadRecord(PlantedFault.None);
+        var outcomes = OutcomesBesideABadRecord(planted);
 
         Assert.IsType<WriteOutcome.Rejected>(outcomes[0]);
         Assert.IsType<WriteOutcome.Done>(outcomes[1]);
         Assert.Equal(CircuitState.Closed, _machine.Circuit.State);
     }
-
-    [Fact]
-    public void Parking_a_whole_batch_is_noticed() =>
-        Assert.All(OutcomesBesideABadRecord(PlantedFault.ParkWholeBatch), o => Assert.IsType<WriteOutcome.Rejected>(o));
 
     [Fact]
     public void Creates_and_updates_do_not_share_a_call()
@@ -144,6 +142,19 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void A_link_that_has_left_and_come_back_while_it_was_read_is_begun_again()
+    {
+        StartWith("a");
+        Begun("a", new BeginAnswer.ReadFirst(1, "Contact", "x", null, Noon));
+        Take<DeliveryEffect.Read>();
+        Tell(new DeliveryMessage.ReadEnded("cus_a", "l", new ReadOutcome.Missing(_now)));
+
+        Finished("a", new CustomerAnswer.NotMine());
+
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
+    }
+
+    [Fact]
     public void A_receipt_of_its_last_failure_does_not_wake_a_delivery_that_was_given_up_and_an_edit_does()
     {
         Start([Row("a", DueState.Parked, RetrySchedule.GaveUp)]);
@@ -202,6 +213,28 @@ public sealed class DeliveryMachineTests
         Pass(TimeSpan.FromSeconds(1));
 
         Assert.True(Take<DeliveryEffect.Begin>()!.Allowed.HasFlag(Operations.Delete));
+    }
+
+    [Fact]
+    public void Operations_booked_ahead_are_counted_for_the_time_in_which_they_may_start()
+    {
+        _hub = Hub(changes: 1);
+        Start([]);
+        Pass(TimeSpan.FromMinutes(30));
+        Page(1, new PageEntry(1, "cus_a", ["l"]) { Revision = 2 });
+
+        // What was booked at noon has run out: it is booked anew before anything begins.
+        Assert.Null(Take<DeliveryEffect.Begin>());
+        var brakes = TakeAll<DeliveryEffect.SaveRows>().Single(s => s.Brakes is not null);
+        Tell(new DeliveryMessage.RowsSaved(brakes.Ticket, RowsAnswer.Ok));
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
+        Pass(TimeSpan.FromMinutes(1));
+        Begun("a", Write("a", startBefore: _now.AddDays(1)));
+
+        var call = Take<DeliveryEffect.Call>()!;
+        var until = call.StartBefore;
+        Assert.InRange(until, _now, _now.AddMinutes(2));
+        Assert.Equal(1, brakes.Brakes!.Guard.Used(_hub.Systems[0].Guard, until.AddHours(1)).Changes);
     }
 
     [Fact]
@@ -371,10 +404,10 @@ public sealed class DeliveryMachineTests
 
     static DueLink Row(string link, DueState state, string? reason = null) => new("cus_" + link, "l", state, 0, Noon, DeliveryPriority.Live, reason);
 
-    BeginAnswer.Write Write(string link, long intent = 3, WriteKind kind = WriteKind.Update) => new(new(
-        "cus_" + link, "l", 1, intent, kind, "person", "Contact", "x", null, [new("email", FieldValue.Text("a@b.c"), 2)], _now.AddMinutes(1)));
+    BeginAnswer.Write Write(string link, long intent = 3, WriteKind kind = WriteKind.Update, DateTimeOffset? startBefore = null) => new(new(
+        "cus_" + link, "l", 1, intent, kind, "person", "Contact", "x", null, [new("email", FieldValue.Text("a@b.c"), 2)], startBefore ?? _now.AddMinutes(1)));
 
     static HubDefinition Hub(
-        PlantedFault planted = PlantedFault.None, SystemMode mode = SystemMode.Live, int concurrency = 4, int? deletes = 100) =>
-        new([], [new("crm", "fake", []) { Mode = mode, Budget = new() { Concurrency = concurrency }, Guard = new() { Deletes = deletes } }]) { Planted = planted };
+        PlantedFault planted = PlantedFault.None, SystemMode mode = SystemMode.Live, int concurrency = 4, int? deletes = 100, int? changes = null) =>
+        new([], [new("crm", "fake", []) { Mode = mode, Budget = new() { Concurrency = concurrency }, Guard = new() { Deletes = deletes, Changes = changes } }]) { Planted = planted };
 }

@@ -187,7 +187,7 @@ sealed class CustomerWorld
     void Restart()
     {
         if (Customer is null) return;
-        Customer = CustomerFold.Apply(null, _entries, _hub);
+        Customer = CustomerFold.Apply(null, _entries);
     }
 
     void ChangeDefinition()

@@ -56,12 +56,12 @@ public sealed class WorldTests
                 Assert.Equal((before?.Revision ?? 0) + 1, entry.Revision);
                 Assert.Equal(entry.Revision, world.Customer!.Revision);
                 entries.Add(entry);
-                folded = CustomerFold.Apply(folded, entry, world.Hub);
+                folded = CustomerFold.Apply(folded, entry);
                 Same(world.Customer, folded, world);
             },
         };
         world.Play();
-        if (entries.Count > 0) Same(world.Customer!, CustomerFold.Apply(null, entries, world.Hub), world);
+        if (entries.Count > 0) Same(world.Customer!, CustomerFold.Apply(null, entries), world);
     }
 
     static void Same(Customer known, Customer? folded, CustomerWorld world)

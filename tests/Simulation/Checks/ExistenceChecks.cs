@@ -21,7 +21,7 @@ sealed partial class World
                     if (!changed && OnlyDeletions(entry) && !IsOldNews(before, entry)) CheckNothingMoves(before, entry, "takes in only that a record was deleted");
                     else if (changed && entry.Edits.IsEmpty) CheckPoliciesFromNow(before, entry);
                 }
-                before = CustomerFold.Apply(before, entry, Newest);
+                before = CustomerFold.Apply(before, entry);
             }
         }
     }

@@ -94,14 +94,14 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Beyond its bounds evidence is folded together, and a stamp may become earlier with any report.</summary>
+    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report.</summary>
     bool MeetsBounds(string customerId, long revision, string field)
     {
         Customer? customer = null;
-        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i], Newest);
+        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
         foreach (var link in customer!.Links)
         {
-            if (link.Fields.Get(field) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            if (link.Fields.Get(field) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
         }
         return false;
     }

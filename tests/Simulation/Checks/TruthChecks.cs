@@ -115,7 +115,7 @@ sealed partial class World
         if (index < 0 || _systems[index].Find(link.ExternalId!) is not { Lives: true } record) return false;
         var f = _plan.Types[record.Object.Type].IndexOf(field.Name);
         if (!record.Object.Habits[f].Mapped) return true;
-        if (link.Fields.Get(field.Name) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return false;
+        if (link.Fields.Get(field.Name) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return false;
 
         Save? last = null;
         var value = FieldValue.Cleared;
