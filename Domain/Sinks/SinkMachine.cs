@@ -467,7 +467,7 @@ public sealed class SinkMachine
         if (rest is { } time)
         {
             _restsUntil = time > _restsUntil ? time : _restsUntil;
-            if (Circuit.State == CircuitState.HalfOpen) Circuit = Circuit.Throttled(_circuitPolicy, at.Now, time);
+            if (Circuit.State == CircuitState.HalfOpen) Circuit = Circuit.Throttled(_circuitPolicy, at.Now, time, Chance(at));
         }
         else if (failed) Circuit = Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
         else Circuit = Circuit.Answered();
