@@ -24,7 +24,8 @@ sealed class UpkeepRun : ILocalRun
     static readonly TimeSpan KeysEvery = TimeSpan.FromMinutes(10);
     static readonly TimeSpan ReferencesEvery = TimeSpan.FromMinutes(10);
     static readonly TimeSpan ReferencesSoonest = TimeSpan.FromSeconds(5);
-    static readonly TimeSpan ParkedEvery = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan ParkedEvery = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan ManyParkedEvery = TimeSpan.FromMinutes(1);
     static readonly TimeSpan TrimEvery = TimeSpan.FromMinutes(10);
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -352,7 +353,6 @@ sealed class UpkeepRun : ILocalRun
     {
         var now = _parts.Clock.Now;
         if (now < _parkedAt) return;
-        _parkedAt = now + ParkedEvery;
         var hub = _parts.Definitions.Current;
         var release = new EditRelease(_parts, _customers);
         string? after = null;
@@ -367,9 +367,10 @@ sealed class UpkeepRun : ILocalRun
                 await _parts.Store.RemoveParkedEditAsync(parked.Id, _stopping.Token);
                 _logger.ParkedEditTaken(parked.Id, done.Outcome.ToString());
             }
-            if (page.Length < PageMax) return;
+            if (page.Length < PageMax) break;
             after = page[^1].Id;
         }
+        _parkedAt = now + (after is null ? ParkedEvery : ManyParkedEvery);
     }
 
     // ---- the journal's length ------------------------------------------------------------------------------------
