@@ -19,14 +19,14 @@ public sealed class HubMetrics
     public HubMetrics(IMeterFactory meters)
     {
         Meter = meters.Create(MeterName);
-        _commits = Meter.CreateCounter<long>("crm_commits", description: "Commits answered, by outcome.");
-        _batchCommits = Meter.CreateHistogram<int>("crm_batch_commits", description: "Commits in one transaction of the store.");
-        _appendSeconds = Meter.CreateHistogram<double>("crm_append_seconds", unit: "s", description: "From sending a batch to the store to its answer.");
-        _loads = Meter.CreateCounter<long>("crm_customer_loads", description: "Customers loaded from the store.");
-        _snapshots = Meter.CreateCounter<long>("crm_snapshots", description: "Snapshots stored.");
-        _edits = Meter.CreateCounter<long>("crm_edits", description: "Edits answered, by system and outcome.");
-        Meter.CreateObservableGauge("crm_commits_waiting", () => CommitsWaiting, description: "Commits that wait for the batch under way.");
-        Meter.CreateObservableGauge("crm_customers_active", () => CustomersActive?.Invoke() ?? 0, description: "Customers in this silo's memory.");
+        _commits = Meter.CreateCounter<long>("commits", description: "Commits answered, by outcome.");
+        _batchCommits = Meter.CreateHistogram<int>("batch_commits", description: "Commits in one transaction of the store.");
+        _appendSeconds = Meter.CreateHistogram<double>("append_seconds", unit: "s", description: "From sending a batch to the store to its answer.");
+        _loads = Meter.CreateCounter<long>("customer_loads", description: "Customers loaded from the store.");
+        _snapshots = Meter.CreateCounter<long>("snapshots", description: "Snapshots stored.");
+        _edits = Meter.CreateCounter<long>("edits", description: "Edits answered, by system and outcome.");
+        Meter.CreateObservableGauge("commits_waiting", () => CommitsWaiting, description: "Commits that wait for the batch under way.");
+        Meter.CreateObservableGauge("customers_active", () => CustomersActive?.Invoke() ?? 0, description: "Customers in this silo's memory.");
     }
 
     /// <summary>For instruments of other rooms of the engine.</summary>

@@ -26,4 +26,5 @@ command.SetAction((parsed, cancellationToken) => HubHost.RunAsync(
         parsed.GetValue(gatewayPort),
         parsed.GetValue(jsonLogs)),
     cancellationToken));
-return await command.Parse(args).InvokeAsync();
+// The host itself ends in good order when it is told to; nobody else counts the seconds.
+return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -37,7 +37,7 @@ public sealed class CustomerDecision
 {
     readonly string _id;
     readonly HubDefinition _hub;
-    readonly DateTimeOffset _now;
+    DateTimeOffset _now;
     readonly HeldElsewhere _held;
     readonly Customer? _before;
     readonly List<(long, CustomerAnswer)> _answers = [];
@@ -89,17 +89,25 @@ public sealed class CustomerDecision
 
     Decision Run(IReadOnlyList<Asked> calls)
     {
+        foreach (var (_, call) in calls)
+        {
+            if (call is CustomerCall.Begin begin && _before?.Link(begin.LinkId) is { } link) NotBefore(link);
+        }
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
         // What is asked now is asked under the new names.
         if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
+        // Ends first: a report of the record that one of them creates finds its link then, and founds no second one.
+        foreach (var (ticket, call) in calls)
+        {
+            if (call is CustomerCall.End end) Take(ticket, end);
+            else if (call is CustomerCall.Seen seen) Take(ticket, seen);
+        }
         foreach (var (ticket, call) in calls)
         {
             switch (call)
             {
                 case CustomerCall.Offer offer: Take(ticket, offer); break;
-                case CustomerCall.End end: Take(ticket, end); break;
-                case CustomerCall.Seen seen: Take(ticket, seen); break;
                 case CustomerCall.Begin begin: _begins.Add((ticket, begin)); break;
                 case CustomerCall.Reresolve:
                     _resolveAll = true;
@@ -123,6 +131,18 @@ public sealed class CustomerDecision
             return new(null, null, [.. _answers], [], [], [], []);
         }
         return Conclude();
+    }
+
+    // A write is announced no earlier than what it was decided upon was heard, also where another process's clock was ahead.
+    void NotBefore(Link link)
+    {
+        foreach (var evidence in link.Fields.Values)
+        {
+            foreach (var statement in evidence.Statements)
+            {
+                if (statement.By.ReceivedAt > _now) _now = statement.By.ReceivedAt;
+            }
+        }
     }
 
     Renaming? RenamingOf(Customer customer)
@@ -187,6 +207,8 @@ public sealed class CustomerDecision
 
     EditEvidence Evidence(Edit edit, DateTimeOffset receivedAt, Link link)
     {
+        // What is decided about now was heard by now, whatever another process's clock says: a write announced from here on is not its cause.
+        if (receivedAt > _now) receivedAt = _now;
         var time = edit.Time ?? AcceptedBefore(edit.Id, link) ?? receivedAt;
         if (edit.Time is null && edit.Version is { } version)
         {
@@ -239,28 +261,23 @@ public sealed class CustomerDecision
         return fields;
     }
 
-    bool IsSurelyEcho(FieldEvidence evidence, FieldValue value, EditEvidence by, FieldRules rules)
+    bool IsSurelyEcho(FieldEvidence evidence, FieldValue value, EditEvidence by, FieldRules rules) =>
+        _hub.Planted is not (PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) && evidence.IsSurelyEcho(value, by, rules);
+
+    /// <summary>The link that holds a record, also since this decision began; null: none does.</summary>
+    Link? LinkAt(SourceRecord record)
     {
-        if (_hub.Planted is PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) return false;
-        foreach (var write in evidence.Writes)
+        foreach (var change in _links.Values)
         {
-            // Whether an open write was made at all only its end tells.
-            if (write.Intent.State != IntentState.Done) continue;
-            if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
-            if (by.Actor.Kind == ActorKind.Hub && !FieldEvidence.IsOlder(by, write.Intent) && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
-            if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
+            if (change.ExternalId == record.ExternalId && change.System == record.System && change.Object == record.Object) return _customer?.Link(change.LinkId) ?? Blank(change);
         }
-        return false;
+        return _customer?.LinkOf(record.System, record.Object, record.ExternalId);
     }
 
     Link? LinkFor(Edit edit, bool adopt)
     {
         var (system, @object, externalId) = edit.Source;
-        foreach (var change in _links.Values)
-        {
-            if (change.ExternalId == externalId && change.System == system && change.Object == @object) return _customer?.Link(change.LinkId) ?? Blank(change);
-        }
-        if (_customer?.LinkOf(system, @object, externalId) is { } known) return known;
+        if (LinkAt(edit.Source) is { } known) return known;
         if (!adopt) return null;
         if (_held.HolderOf(HeldElsewhere.RecordKey(edit.Source)) is not null) return null;
 
@@ -291,9 +308,8 @@ public sealed class CustomerDecision
     // The record lives on in another: that one is this customer's as well, unless somebody else holds it.
     void Follow(Link link, SourceRecord into)
     {
-        if (_customer?.LinkOf(into.System, into.Object, into.ExternalId) is not null || _held.HolderOf(HeldElsewhere.RecordKey(into)) is not null) return;
+        if (LinkAt(into) is not null || _held.HolderOf(HeldElsewhere.RecordKey(into)) is not null) return;
         if (_hub.System(into.System)?.Mapping(_type.Name, into.Object) is null) return;
-        if (_links.Values.Any(l => l.System == into.System && l.Object == into.Object && l.ExternalId == into.ExternalId)) return;
         _taken.Add(into);
         var id = NextLinkId();
         _links[id] = new(id, into.System, into.Object, into.ExternalId, LinkState.Linked, link.Epoch, null, IsNew: true);
@@ -374,7 +390,7 @@ public sealed class CustomerDecision
             {
                 receipts.Add(new(name, null, Refused: true));
                 refused.Add(name);
-                _troubles.Add(new(link.Id, name, new(TroubleKind.Parked, "unchanged", write.GoldenVersion)));
+                _troubles.Add(Refusal(link, name, Advice.Unchanged, write.GoldenVersion, null));
             }
             else if (fieldRules.IsRendering(write.Value, value) || _hub.Planted == PlantedFault.AnythingStoredIsARendering)
             {
@@ -386,14 +402,14 @@ public sealed class CustomerDecision
             }
             _touched.Add(name);
         }
-        _receipts.Add(new(link.Id, intent.Id, IntentState.Done, _now, readBack ? "read-back" : "done", savedAt?.ToUniversalTime(), savedVersion, receipts.DrainToImmutable()));
-        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt ?? _now, savedVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
+        _receipts.Add(new(link.Id, intent.Id, IntentState.Done, _now, readBack ? "read-back" : "done", savedAt?.ToUniversalTime(), savedVersion, receipts.DrainToImmutable(), IsReadBack: readBack));
+        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt, _now, savedVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
         if (intent.Kind == WriteKind.Delete) SawGone(link, intent.Id, savedAt ?? _now);
         else if (externalId is not null && link.ExternalId is null) Bind(link, externalId);
         else if (externalId is not null && link.ExternalId != externalId) Follow(link, new(link.System, link.Object, externalId));
         Ended(ticket, link, more => refused.Count == 0
             ? new EndAnswer.Settled(more)
-            : new EndAnswer.Parked([.. refused], "unchanged", "The system took the call and left these fields as they were. Find the rule there that does, or change the value; a newer golden value is tried again.", more));
+            : new EndAnswer.Parked([.. refused], Advice.Unchanged, Advice.For(Advice.Unchanged), more));
     }
 
     /// <summary>What the record still holds when our save made no new version of it; null: the system does not tell versions, or made one.</summary>
@@ -422,10 +438,11 @@ public sealed class CustomerDecision
     void Bind(Link link, string externalId)
     {
         var record = new SourceRecord(link.System, link.Object, externalId);
-        if (_customer!.LinkOf(link.System, link.Object, externalId) is { } met && met.Id != link.Id)
+        if (LinkAt(record) is { } met && met.Id != link.Id)
         {
-            // Its report came before our receipt and was linked on its own: one record, one link.
-            _joined.Add((met.Id, link.Id));
+            // Its report came before our receipt and was linked on its own, or two creates met in it: one record, one link.
+            _links.Remove(met.Id);
+            if (_customer!.Link(met.Id) is not null) _joined.Add((met.Id, link.Id));
             foreach (var name in met.Fields.Names) _touched.Add(name);
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
             return;
@@ -442,22 +459,29 @@ public sealed class CustomerDecision
 
     void Refused(long ticket, Link link, Intent intent, WriteOutcome.Rejected rejected)
     {
-        var advice = rejected.Advice ?? "Correct the value or the mapping, then retry the delivery; a newer golden value is tried by itself.";
+        var advice = rejected.Advice ?? Advice.For(rejected.Code);
         var fields = rejected.Fields.IsDefault ? [] : rejected.Fields.RemoveAll(f => link.Fields.Get(f) is null);
         var trouble = fields.IsEmpty ? new RecordTrouble(rejected.Code, advice, _before!.Revision) : null;
         _receipts.Add(new(link.Id, intent.Id, IntentState.NotDone, _now, rejected.Code, Trouble: trouble));
         foreach (var field in fields)
         {
-            if (WriteOf(link.Fields.Get(field)!, intent) is { } write) _troubles.Add(new(link.Id, field, new(TroubleKind.Parked, rejected.Code, write.GoldenVersion)));
+            if (WriteOf(link.Fields.Get(field)!, intent) is { } write) _troubles.Add(Refusal(link, field, rejected.Code, write.GoldenVersion, rejected.Advice));
         }
         Ended(ticket, link, more => new EndAnswer.Parked(fields, rejected.Code, advice, more && !fields.IsEmpty));
+    }
+
+    // A refusal in the middle of a fight does not end it: rounds are counted on.
+    static TroubleChange Refusal(Link link, string field, string code, long goldenVersion, string? advice)
+    {
+        var known = link.Troubles.Get(field);
+        return new(link.Id, field, new(TroubleKind.Parked, code, goldenVersion, known?.Rounds ?? 0, known?.LastIntent ?? 0, advice));
     }
 
     // The record is there already. It becomes ours, but nothing is written before it has been read: it may hold what nobody told us.
     void Met(long ticket, Link link, Intent intent, WriteOutcome.Conflict conflict)
     {
         var record = new SourceRecord(link.System, link.Object, conflict.ExistingId);
-        var elsewhere = _held.HolderOf(HeldElsewhere.RecordKey(record)) is not null || _customer!.LinkOf(link.System, link.Object, conflict.ExistingId) is not null;
+        var elsewhere = _held.HolderOf(HeldElsewhere.RecordKey(record)) is not null || LinkAt(record) is not null;
         if (link.ExternalId is not null || (elsewhere && !conflict.CarriesOurKey))
         {
             var trouble = new RecordTrouble("duplicate-there", "Another record there has the same unique value. Merge the two, or correct the value, then retry the delivery.", _before!.Revision);
@@ -525,17 +549,17 @@ public sealed class CustomerDecision
         if (_hub.System(link.System)?.Mapping(_type.Name, link.Object) is { CreationKey: CreationKey.None } && _hub.Planted != PlantedFault.CreateAgainBlindly)
         {
             // There is no key to look for: that nothing was found tells nothing.
-            Ended(ticket, link, _ => new EndAnswer.Parked([], Planner.CreateUnconfirmed, Planner.CreateUnconfirmedAdvice, false));
+            Ended(ticket, link, _ => new EndAnswer.Parked([], Advice.CreateUnconfirmed, Advice.For(Advice.CreateUnconfirmed), false));
             return;
         }
-        if (GiveUp(ticket, link, intent)) return;
+        if (GiveUp(ticket, link, intent, missing.SeenAt)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
 
-    /// <summary>After the longest call time a write that no read shows is given up: it may be begun again.</summary>
-    bool GiveUp(long ticket, Link link, Intent intent)
+    /// <summary>A write that a read after the longest call time does not show is given up: it may be begun again.</summary>
+    bool GiveUp(long ticket, Link link, Intent intent, DateTimeOffset seenAt)
     {
-        if (_now < Settled(link, intent) && _hub.Planted != PlantedFault.GiveUpAtOnce) return false;
+        if (seenAt < Settled(link, intent) && _hub.Planted != PlantedFault.GiveUpAtOnce) return false;
         _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "lost"));
         Ended(ticket, link, _ => new EndAnswer.Retry("lost", null, true));
         return true;
@@ -557,18 +581,18 @@ public sealed class CustomerDecision
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
             // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
-            if (shows && (!unmoved || _now >= Settled(link, intent)))
+            if (shows && (!unmoved || found.SeenAt >= Settled(link, intent)))
             {
-                Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
+                Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
                 return;
             }
-            Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
+            Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, intent), default);
             if (link.ExternalId is null) Bind(link, found.ExternalId);
-            if (!GiveUp(ticket, link, intent)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
+            if (!GiveUp(ticket, link, intent, found.SeenAt)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
             return;
         }
-        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.IsUnseen);
+        Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.IsUnseen);
         Ended(ticket, link, more => new EndAnswer.Settled(more));
     }
 
@@ -588,10 +612,11 @@ public sealed class CustomerDecision
         return news.DrainToImmutable();
     }
 
-    void Observe(Link link, string id, DateTimeOffset time, long? version, ImmutableArray<FieldEdit> fields, Actor actor, bool isFirst = false)
+    /// <param name="told">The system's own time of what is observed; null: it told none.</param>
+    void Observe(Link link, string id, DateTimeOffset? told, DateTimeOffset seenAt, long? version, ImmutableArray<FieldEdit> fields, Actor actor, bool isFirst = false)
     {
         if (fields.IsEmpty && !isFirst) return;
-        var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = time.ToUniversalTime(), Version = version, Actor = actor, ReceivedAt = _now };
+        var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = (told ?? seenAt).ToUniversalTime(), IsHubTime = told is null, Version = version, Actor = actor, ReceivedAt = _now };
         _edits.Add(new(link.Id, EditKind.Observation, by, fields, new(Hash(by.EditId), 0, null)));
         foreach (var field in fields) _touched.Add(field.Field);
     }
@@ -674,6 +699,7 @@ public sealed class CustomerDecision
         // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
         var due = DueOf(next, _hub, _now);
         if (!intents.IsEmpty && _hub.Planted != PlantedFault.ForgetAnnounced) due = due.AddRange(intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId)));
+        due = WithNewlyHeld(due, _before, next, _hub, _now, _receipts);
         entry = entry with { Keys = keys.Change, Intents = intents, Due = due };
         Answer(next, entry, entry.Revision);
         return new(entry, next, [.. _answers], [.. _taken], [], keys.Taken, keys.Given);
@@ -689,6 +715,20 @@ public sealed class CustomerDecision
         {
             if (WriteOf(evidence, intent) is not null) _touched.Add(name);
         }
+    }
+
+    /// <summary>With the links that wait for a person from this entry on: delivery is to hear of it, so that a row shows it.</summary>
+    /// <param name="ends">Writes that end with this entry: whoever ends one hears it by the answer.</param>
+    internal static ImmutableArray<DueMark> WithNewlyHeld(ImmutableArray<DueMark> due, Customer? before, Customer next, HubDefinition hub, DateTimeOffset now, IReadOnlyList<Receipt> ends)
+    {
+        foreach (var link in next.Links)
+        {
+            if ((link.Troubles.Count == 0 && link.Trouble is null && link.Intent is null) || ends.Any(r => r.LinkId == link.Id) || due.Any(d => d.LinkId == link.Id)) continue;
+            if (Planner.Outlook(next, link, hub, now) is not LinkPlan.Park) continue;
+            if (before?.DefinitionVersion == hub.Version && before.Link(link.Id) is { } was && Planner.Outlook(before, was, hub, now) is LinkPlan.Park) continue;
+            due = due.Add(new(link.System, link.Id));
+        }
+        return due;
     }
 
     internal static ImmutableArray<DueMark> DueOf(Customer customer, HubDefinition hub, DateTimeOffset now)
@@ -724,11 +764,13 @@ public sealed class CustomerDecision
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));
                     continue;
                 }
+                // What was refused before a newer value was taken is over.
+                if (trouble is { Kind: TroubleKind.Parked } && trouble.GoldenVersion < write.GoldenVersion) trouble = trouble with { Kind = TroubleKind.Watched, Code = "undone", Advice = null };
                 // Over a newer golden value it is another quarrel, unless it is the same to and fro.
                 var goesOn = trouble is not null && (field.Value == write.Before || trouble.GoldenVersion == write.GoldenVersion);
                 var rounds = (goesOn ? trouble!.Rounds : 0) + 1;
                 var kind = rounds >= _hub.ContestedAfter ? TroubleKind.Contested : trouble?.Kind ?? TroubleKind.Watched;
-                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? "contested" : trouble?.Code ?? "undone", Math.Max(trouble?.GoldenVersion ?? 0, write.GoldenVersion), rounds, write.Intent.Id)));
+                _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? Advice.Contested : trouble?.Code ?? "undone", Math.Max(trouble?.GoldenVersion ?? 0, write.GoldenVersion), rounds, write.Intent.Id, kind == TroubleKind.Contested ? null : trouble?.Advice)));
             }
         }
     }
@@ -801,8 +843,12 @@ public sealed class CustomerDecision
         }
         foreach (var (ticket, linkId, answer) in _ends)
         {
-            var link = customer.Link(linkId);
-            _answers.Add((ticket, answer(link is not null && Planner.IsDue(customer, link, _hub, _now))));
+            // How the link stands now and not what this end was: the same for an end that is told again because its first answer was lost,
+            // and for one whose write is not the latest. A delivery lets go of a link for no other reason.
+            var plan = customer.Link(linkId) is { } link ? Planner.Outlook(customer, link, _hub, _now) : LinkPlan.Nothing.Instance;
+            var told = answer(Planner.IsOpen(plan));
+            if (told is EndAnswer.Settled { MoreToWrite: false } && plan is LinkPlan.Park park) told = new EndAnswer.Parked(park.Fields, park.Reason, park.Advice, false);
+            _answers.Add((ticket, told));
         }
     }
 

@@ -28,6 +28,8 @@ public static class Erasure
             // Which systems had a record is the proof of where erasure had to reach; the ids are personal data and go.
             Links = [.. customer.Links.Select(l => new LinkChange(l.Id, l.System, l.Object, null, LinkState.Suppressed, l.Epoch + 1, null))],
             Status = new(CustomerStatus.Erased),
+            // Deliveries find out that there is nothing to bring any more, and drop what their rows say.
+            Due = [.. customer.Links.Select(l => new DueMark(l.System, l.Id))],
         };
         var records = customer.Links.Where(l => l.Source is not null).Select(l => l.Source!.Value).ToImmutableArray();
         var suppressed = ImmutableArray.CreateBuilder<string>(records.Length + customer.Keys.Length);
@@ -47,7 +49,13 @@ public static class Erasure
     {
         Edits = [.. entry.Edits.Select(e => e with { Fields = [.. e.Fields.Select(f => new FieldEdit(f.Field, FieldValue.Cleared))], By = Skeleton(e.By), Recent = default, Into = null })],
         Links = [.. entry.Links.Select(l => l with { ExternalId = null })],
-        Receipts = [.. entry.Receipts.Select(r => r with { Fields = r.Fields.IsDefault ? default : [.. r.Fields.Select(f => f with { Rendering = null })] })],
+        Receipts = [.. entry.Receipts.Select(r => r with
+        {
+            Fields = r.Fields.IsDefault ? default : [.. r.Fields.Select(f => f with { Rendering = null })],
+            Trouble = r.Trouble is null ? null : r.Trouble with { Advice = Advice.For(r.Trouble.Code) },
+        })],
+        // What a system says about a value may quote it.
+        Troubles = [.. entry.Troubles.Select(t => t with { Trouble = t.Trouble is null ? null : t.Trouble with { Advice = null } })],
         Golden = [.. entry.Golden.Select(g => g with { Golden = g.Golden is null ? null : g.Golden with { Value = FieldValue.Cleared } })],
         Intents = [.. entry.Intents.Select(i => i with { Fields = [.. i.Fields.Select(f => new FieldWrite(f.Field, FieldValue.Cleared, f.Version))] })],
         Keys = null,

@@ -140,7 +140,8 @@ public enum TroubleKind
 /// <param name="GoldenVersion">Parked: a newer golden value is tried again.</param>
 /// <param name="Rounds">How often in a row the system undid our write.</param>
 /// <param name="LastIntent">The write that was undone last: one write counts once.</param>
-public sealed record FieldTrouble(TroubleKind Kind, string Code, long GoldenVersion, int Rounds = 0, long LastIntent = 0);
+/// <param name="Advice">The system's own; null: it gave none, and <see cref="Delivery.Advice.For"/> the code there is the usual one.</param>
+public sealed record FieldTrouble(TroubleKind Kind, string Code, long GoldenVersion, int Rounds = 0, long LastIntent = 0, string? Advice = null);
 
 /// <summary>Why a link as a whole is not delivered.</summary>
 /// <param name="AtRevision">A golden value newer than this is tried again.</param>

@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Resolution;
+using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
 
@@ -32,6 +34,7 @@ public static class Merging
             Golden = [.. loser.Golden.Select(g => new GoldenChange(g.Key, null))],
             Keys = new([], []),
             Status = new(CustomerStatus.Merged, MovedTo: survivor.Id),
+            Due = Left([.. loser.Links]),
         };
         var records = Records(moving);
         return new(
@@ -87,14 +90,18 @@ public static class Merging
         var keys = KeyHolding.Of(CustomerFold.Apply(before, entry), type, elsewhere, claim);
         entry = entry with { Keys = keys.Change };
         var customer = CustomerFold.Apply(before, entry);
-        // A write under way was begun for the customer that the link has left: here somebody must look after it.
+        // What was begun for the customer that the link has left, or waits for a person there, is looked after here from now on.
         var due = CustomerDecision.DueOf(customer, hub, now).ToBuilder();
         foreach (var link in entry.MovedIn)
         {
             if (link.Intent is { IsUnsettled: true }) due.Add(new(link.System, link.Id));
         }
-        return (entry with { Due = due.ToImmutable() }, customer, keys);
+        due.AddRange(Left(entry.MovedOut.Select(id => before!.Link(id)!)));
+        return (entry with { Due = CustomerDecision.WithNewlyHeld(due.ToImmutable(), before, customer, hub, now, []) }, customer, keys);
     }
+
+    // Whoever has a row of such a link finds out that it is gone, also where the row waits for a person.
+    static ImmutableArray<DueMark> Left(IEnumerable<Link> links) => [.. links.Select(l => new DueMark(l.System, l.Id))];
 
     static ImmutableArray<KeyValuePair<string, Stamp>> RefusalsOf(Customer customer, RecordTypeDefinition type, HubDefinition hub)
     {
@@ -105,13 +112,28 @@ public static class Merging
             foreach (var link in customer.Links)
             {
                 if (link.Fields.Get(field.Name) is not { } evidence || hub.Rules.Of(type.Name, link.System, link.Object).Field(field.Name) is not { } rules) continue;
-                if (FieldResolver.RefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
+                if (FieldResolver.MayBeRefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
             }
         }
         return [.. refusals];
     }
 
-    static Func<Link, Link> Moved(HubDefinition hub) => link => hub.Planted == PlantedFault.KeepEpochOnMove ? link : link with { Epoch = link.Epoch + 1 };
+    static Func<Link, Link> Moved(HubDefinition hub) => link => hub.Planted == PlantedFault.KeepEpochOnMove ? link : link with
+    {
+        Epoch = link.Epoch + 1,
+        // What the system refused is named by a version of the customer that the link leaves: among the other's it means nothing, so it is tried once more.
+        Troubles = Fought(link.Troubles),
+        Trouble = null,
+    };
+
+    static FieldMap<FieldTrouble> Fought(FieldMap<FieldTrouble> troubles)
+    {
+        foreach (var (field, trouble) in troubles)
+        {
+            if (trouble.Kind == TroubleKind.Parked) troubles = troubles.Without(field);
+        }
+        return troubles;
+    }
 
     static ImmutableArray<SourceRecord> Records(ImmutableArray<Link> links) => [.. links.Where(l => l.Source is not null).Select(l => l.Source!.Value)];
 

@@ -67,10 +67,12 @@ public sealed record Circuit
     }
 
     /// <summary>The system as a whole asks for a rest: it opens at once, no probe being of use before.</summary>
-    public Circuit Throttled(CircuitPolicy policy, DateTimeOffset now, DateTimeOffset until)
+    /// <remarks>Some ask to come back in a moment, again and again, until their hour or day is over: a probe that is throttled too counts as one that failed.</remarks>
+    public Circuit Throttled(CircuitPolicy policy, DateTimeOffset now, DateTimeOffset until, double chance)
     {
         var latest = RetrySchedule.After(now, policy.MaxRest);
         var rest = until < now ? now : until > latest ? latest : until;
+        if (State == CircuitState.HalfOpen && RetrySchedule.After(now, Wait(policy, chance)) is var wait && wait > rest) rest = wait;
         if (State == CircuitState.Open) return rest > Until ? this with { Until = rest } : this;
         return Opened(Failures, rest);
     }

@@ -276,7 +276,7 @@ public sealed partial class DeliveryMachine
         if (outcomes.All(o => o is WriteOutcome.Transient { Code: NotStartedCode })) Circuit = Circuit.Withdrawn();
         else if (outcomes.All(o => o is WriteOutcome.Throttled))
         {
-            Circuit = Circuit.Throttled(_circuitPolicy, at.Now, outcomes.Max(o => ((WriteOutcome.Throttled)o).Until));
+            Circuit = Circuit.Throttled(_circuitPolicy, at.Now, outcomes.Max(o => ((WriteOutcome.Throttled)o).Until), Chance(at));
         }
         else if (outcomes.All(o => o is WriteOutcome.Transient or WriteOutcome.Ambiguous or WriteOutcome.Throttled))
         {
@@ -293,7 +293,7 @@ public sealed partial class DeliveryMachine
         link.Read = null;
         if (ended.Outcome is ReadOutcome.Failed failed)
         {
-            Circuit = failed.RetryAt is { } until ? Circuit.Throttled(_circuitPolicy, at.Now, until) : Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
+            Circuit = failed.RetryAt is { } until ? Circuit.Throttled(_circuitPolicy, at.Now, until, Chance(at)) : Circuit.Failed(_circuitPolicy, at.Now, Chance(at));
             // The customer is asked anew rather than the same read made again: its link may have moved meanwhile.
             Retry(link, failed.Code, failed.RetryAt, counts: failed.RetryAt is null, at);
             return;

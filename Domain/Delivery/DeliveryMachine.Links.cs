@@ -26,6 +26,12 @@ public sealed partial class DeliveryMachine
         _ => [.. _ready.SelectMany(q => q).Select(s => _links[s.Key].Row).Where(r => r.State == state).Take(max)],
     };
 
+    /// <summary>Links in memory that wait on a reference, a field or a guard.</summary>
+    public int WaitingCount => _waiting.Count;
+
+    /// <summary>Links in memory that wait for a person.</summary>
+    public int ParkedCount => _parked.Count;
+
     /// <summary>Deliveries in memory that the guard holds.</summary>
     public int HeldByGuard => _waiting.Count(s => _links[s.Key].Row.Reason == DueLink.Guard);
 
@@ -88,12 +94,7 @@ public sealed partial class DeliveryMachine
     {
         link.Again = 0;
         link.AgainMoved = false;
-        var parts = link.Row.State != DueState.Parked && link.Row.Advice is not null;
-        Put(link, link.Row with
-        {
-            State = DueState.Due, Attempts = attempts, NextAttempt = at.Now, Needs = needs,
-            Reason = parts ? link.Row.Reason : null, Advice = parts ? link.Row.Advice : null,
-        });
+        Put(link, link.Row with { State = DueState.Due, Attempts = attempts, NextAttempt = at.Now, Needs = needs, Reason = null, Advice = null });
     }
 
     // A link that was marked meanwhile is due again, whatever came of what was under way: levels count, not events.
@@ -156,12 +157,8 @@ public sealed partial class DeliveryMachine
         Park(link, park.Reason, park.Advice, at);
     }
 
-    void PutOff(TrackedLink link, DateTimeOffset until, int attempts, string code)
-    {
-        // The reason of fields that are parked already outlives that of a passing failure.
-        var reason = link.Row.Advice is null ? code : link.Row.Reason;
-        Put(link, link.Row with { State = DueState.Retrying, Attempts = attempts, NextAttempt = until, Reason = reason });
-    }
+    void PutOff(TrackedLink link, DateTimeOffset until, int attempts, string code) =>
+        Put(link, link.Row with { State = DueState.Retrying, Attempts = attempts, NextAttempt = until, Reason = code });
 
     // The customer could not be asked: nobody's fault, and nothing to save.
     void Postpone(TrackedLink link, TimeSpan wait, in Moment at)
@@ -320,10 +317,12 @@ public sealed partial class DeliveryMachine
                 PutOff(link, back.NotBefore > at.Now ? back.NotBefore : at.Now, wasRead ? link.Row.Attempts : link.Row.Attempts + 1, "ambiguous");
                 break;
             case EndAnswer.Parked parked:
-                ParkParts(link, parked, at);
+                if (parked.MoreToWrite) MakeDue(link, at);
+                else if (!IsDueAgain(link, at)) Park(link, parked.Code, parked.Advice, at);
                 break;
             case CustomerAnswer.NotMine:
-                Supersede(link, at);
+                // The report was about the link as it was then. It may have left and come back since: only a begin tells whether it is gone.
+                MakeDue(link, at, link.Row.Attempts);
                 break;
             default:
                 throw new InvalidOperationException($"A customer answered an end with {finished.Answer.GetType().Name}.");
@@ -338,18 +337,7 @@ public sealed partial class DeliveryMachine
             if (wasRead && link.Row.Attempts > at.System.Retry.MaxRetries) GiveUp(link, RetrySchedule.GiveUp(link.Row.Attempts, "ambiguous"), at);
             else MakeDue(link, at, wasRead ? link.Row.Attempts : 0);
         }
-        else if (link.Row is { Reason: { } reason, Advice: { } advice })
-        {
-            if (!IsDueAgain(link, at)) Park(link, reason, advice, at);
-        }
         else Deliver(link, at);
-    }
-
-    void ParkParts(TrackedLink link, EndAnswer.Parked parked, in Moment at)
-    {
-        link.Row = link.Row with { Reason = parked.Code, Advice = parked.Advice };
-        if (parked.MoreToWrite) MakeDue(link, at);
-        else if (!IsDueAgain(link, at)) Park(link, parked.Code, parked.Advice, at);
     }
 
     void RetryParked(DeliveryMessage.RetryParked retry, in Moment at)

@@ -22,7 +22,7 @@ public enum DueState
 /// <param name="Attempts">Failures that count, since it last became due.</param>
 /// <param name="NextAttempt">Not before. Of a parked row: when it was parked.</param>
 /// <param name="Reason">Code; null while there is nothing to explain.</param>
-/// <param name="Advice">What a person can do; null when not parked, or when fields of it are not.</param>
+/// <param name="Advice">What a person can do; null when not parked.</param>
 /// <param name="Needs">Operations that a guard did not let through; none unless it waits on one.</param>
 /// <param name="MarkedAt">The latest journal entry that made it due, as far as is known.</param>
 /// <param name="MarkedBy">That entry's revision; 0: not told.</param>

@@ -25,17 +25,13 @@ public abstract record LinkPlan
     /// <param name="WakesItself">True: an entry of this customer will make the link due again. False: the delivery must ask again later.</param>
     public sealed record Wait(string Reason, bool WakesItself) : LinkPlan;
 
-    public sealed record Park(string Reason, string Advice) : LinkPlan;
+    /// <param name="Fields">Those that wait for a person, while all others are at golden; empty: the record as a whole waits.</param>
+    public sealed record Park(string Reason, string Advice, ImmutableArray<string> Fields) : LinkPlan;
 }
 
 /// <summary>Compares golden values with what a system's record is known to hold. Never with claims: a claim is what was said, not what is there.</summary>
 public static class Planner
 {
-    /// <summary>Code of a create that may have been done, in a system where nothing can be found by our key.</summary>
-    public const string CreateUnconfirmed = "create-unconfirmed";
-
-    internal const string CreateUnconfirmedAdvice = "The system gives no way to find a record by our key. Look for it there; link it, or release the delivery to create it.";
-
     /// <summary>What must be done for a link now.</summary>
     public static LinkPlan Plan(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) => Plan(customer, link, hub, now, probe: false);
 
@@ -58,7 +54,7 @@ public static class Planner
         };
         if (plan is not LinkPlan.Write) return plan;
         if (system.Mode != SystemMode.Live) return new LinkPlan.Wait("mode", WakesItself: false);
-        if (link.Trouble is { } trouble && !AnyNewer(customer, mapping, trouble.AtRevision)) return new LinkPlan.Park(trouble.Code, trouble.Advice);
+        if (link.Trouble is { } trouble && !AnyNewer(customer, mapping, trouble.AtRevision)) return new LinkPlan.Park(trouble.Code, trouble.Advice, []);
         return customer.PendingDeletion is null ? plan : new LinkPlan.Wait("deletion-grace", WakesItself: false);
     }
 
@@ -67,7 +63,13 @@ public static class Planner
 
     /// <summary>Whether delivery should look at the link: a level that every entry records anew. A write under way is looked after by the delivery that began it.</summary>
     public static bool IsDue(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) =>
-        link.Intent is not { IsUnsettled: true } && Plan(customer, link, hub, now, probe: true) is LinkPlan.Write or LinkPlan.ReadFirst or LinkPlan.Wait { WakesItself: false };
+        link.Intent is not { IsUnsettled: true } && IsOpen(Outlook(customer, link, hub, now));
+
+    /// <summary>What must be done for a link, as <see cref="Plan(Customer, Link, HubDefinition, DateTimeOffset)"/> says it, but for the fields of a write.</summary>
+    public static LinkPlan Outlook(Customer customer, Link link, HubDefinition hub, DateTimeOffset now) => Plan(customer, link, hub, now, probe: true);
+
+    /// <summary>Whether a delivery has to go on with the link of itself: no entry would remind it.</summary>
+    public static bool IsOpen(LinkPlan plan) => plan is LinkPlan.Write or LinkPlan.ReadFirst or LinkPlan.Wait { WakesItself: false };
 
     // Stands for any update where nobody asks for its fields.
     static readonly LinkPlan SomeUpdate = new LinkPlan.Write(WriteKind.Update, [], Operations.None);
@@ -80,7 +82,7 @@ public static class Planner
         var cannotFind = intent.Kind == WriteKind.Create && link.ExternalId is null && mapping.CreationKey == CreationKey.None;
         if (mayRead && cannotFind && hub.Planted != PlantedFault.CreateAgainBlindly)
         {
-            return new LinkPlan.Park(CreateUnconfirmed, CreateUnconfirmedAdvice);
+            return new LinkPlan.Park(Advice.CreateUnconfirmed, Advice.For(Advice.CreateUnconfirmed), []);
         }
         return new LinkPlan.ReadFirst(intent.State == IntentState.Ambiguous && now < settled ? now : settled);
     }
@@ -99,14 +101,20 @@ public static class Planner
             if (customer.Value(required) is not { IsBlank: false }) return new LinkPlan.Wait("required:" + required, WakesItself: true);
         }
         var fields = ImmutableArray.CreateBuilder<FieldWrite>(mapping.Outgoing.Length);
+        ImmutableArray<string> held = [];
         foreach (var mapped in mapping.Outgoing)
         {
             if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } golden || golden.Value.IsCleared) continue;
-            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked } parked && parked.GoldenVersion >= golden.Version) continue;
+            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Parked } parked && parked.GoldenVersion >= golden.Version)
+            {
+                held = held.Add(mapped.Field);
+                continue;
+            }
             if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
             fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
-        return fields.Count == 0 ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
+        if (fields.Count > 0) return new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
+        return held.IsEmpty ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : ForAPerson(link, held);
     }
 
     static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, bool probe)
@@ -114,9 +122,15 @@ public static class Planner
         if (mapping.Update == UpdatePolicy.Never) return LinkPlan.Nothing.Instance;
         ImmutableArray<FieldWrite>.Builder? fields = null;
         string? waits = null;
+        ImmutableArray<string> held = [];
         foreach (var mapped in mapping.Outgoing)
         {
             if (!Differs(customer, link, mapping, mapped, rules, hub, out var golden, out var known, out var rendered)) continue;
+            if (IsHeld(link, mapped.Field, golden, hub))
+            {
+                held = held.Add(mapped.Field);
+                continue;
+            }
             if (IsUnresolved(customer, mapped.Field, golden.Value, hub))
             {
                 waits ??= mapped.Field;
@@ -126,7 +140,8 @@ public static class Planner
             fields ??= ImmutableArray.CreateBuilder<FieldWrite>(4);
             fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Sure, rendered));
         }
-        if (fields is null) return waits is null ? LinkPlan.Nothing.Instance : new LinkPlan.Wait("reference:" + waits, WakesItself: true);
+        if (fields is null && waits is not null) return new LinkPlan.Wait("reference:" + waits, WakesItself: true);
+        if (fields is null) return held.IsEmpty ? LinkPlan.Nothing.Instance : ForAPerson(link, held);
         CompleteGroups(customer, link, mapping, rules, hub, fields);
         var writes = fields.DrainToImmutable();
         return new LinkPlan.Write(WriteKind.Update, writes, FieldWrite.Operations(writes));
@@ -139,11 +154,6 @@ public static class Planner
         known = Known.Nothing;
         if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } holds) return false;
         golden = holds;
-        if (link.Troubles.Get(mapped.Field) is { } trouble)
-        {
-            if (trouble.Kind == TroubleKind.Contested) return false;
-            if (trouble.Kind == TroubleKind.Parked && trouble.GoldenVersion >= golden.Version && hub.Planted != PlantedFault.RetryRefused) return false;
-        }
         var evidence = link.Fields.Get(mapped.Field);
         var fieldRules = rules.Field(mapped.Field);
         if (fieldRules is null) return false;
@@ -159,6 +169,20 @@ public static class Planner
         }
         rendered ??= Rendered(hub, rules.System!, mapping, mapped.Field, golden.Value);
         return mapping.Update != UpdatePolicy.FillBlank || known.Value is null or { IsBlank: true };
+    }
+
+    /// <summary>Whether only a person can bring the field on: the system refused this very value, or undid our writes too often.</summary>
+    static bool IsHeld(Link link, string field, Golden golden, HubDefinition hub) => link.Troubles.Get(field) switch
+    {
+        { Kind: TroubleKind.Contested } => true,
+        { Kind: TroubleKind.Parked } parked => parked.GoldenVersion >= golden.Version && hub.Planted != PlantedFault.RetryRefused,
+        _ => false,
+    };
+
+    static LinkPlan.Park ForAPerson(Link link, ImmutableArray<string> held)
+    {
+        var first = link.Troubles.Get(held[0])!;
+        return new(first.Code, first.Advice ?? Advice.For(first.Code), held);
     }
 
     /// <summary>What a system with a coarser form of the value will report; null: the value itself.</summary>

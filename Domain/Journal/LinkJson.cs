@@ -297,6 +297,7 @@ static class LinkJson
         to.Number("golden"u8, (long?)trouble.GoldenVersion);
         to.Number("rounds"u8, trouble.Rounds, 0);
         to.Number("intent"u8, trouble.LastIntent, 0);
+        if (trouble.Advice is { } advice) to.Text("advice"u8, advice);
         to.Json.WriteEndObject();
     }
 
@@ -577,6 +578,7 @@ static class LinkJson
         long? golden = null;
         long intent = 0;
         var rounds = 0;
+        string? advice = null;
         from.BeginObject();
         while (from.Member(out var name))
         {
@@ -585,9 +587,10 @@ static class LinkJson
             else if (name.SequenceEqual("golden"u8)) golden = from.Long();
             else if (name.SequenceEqual("rounds"u8)) rounds = from.Int();
             else if (name.SequenceEqual("intent"u8)) intent = from.Long();
+            else if (name.SequenceEqual("advice"u8)) advice = from.Text();
             else from.Skip();
         }
-        return new(from.Owed(kind, "kind"), from.Owed(code, "code"), from.Owed(golden, "golden version"), rounds, intent);
+        return new(from.Owed(kind, "kind"), from.Owed(code, "code"), from.Owed(golden, "golden version"), rounds, intent, advice);
     }
 
     public static RecordTrouble ReadRecordTrouble(ref DocumentReader from)

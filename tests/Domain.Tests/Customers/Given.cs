@@ -11,7 +11,7 @@ static class Given
 {
     public static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
-    public static HubDefinition Hub(int version = 1, FieldPolicy? phone = null, string phoneName = "phone", ImmutableArray<string> phoneWas = default)
+    public static HubDefinition Hub(int version = 1, FieldPolicy? phone = null, string phoneName = "phone", ImmutableArray<string> phoneWas = default, int contestedAfter = 3)
     {
         ImmutableArray<FieldDefinition> fields =
         [
@@ -21,7 +21,7 @@ static class Given
             new() { Name = "news", Type = FieldType.ConsentStatus, Policy = new() { Strategy = Strategy.Restrictive, OptInFrom = ["hubspot"] } },
         ];
         var person = new RecordTypeDefinition("person", fields) { IdentityKeys = ["email"] };
-        return new([person], [System("salesforce", "Contact", fields), System("hubspot", "contacts", fields)]) { Version = version };
+        return new([person], [System("salesforce", "Contact", fields), System("hubspot", "contacts", fields)]) { Version = version, ContestedAfter = contestedAfter };
     }
 
     static SystemDefinition System(string name, string @object, ImmutableArray<FieldDefinition> fields) =>

@@ -26,6 +26,20 @@ public sealed class RearrangingTests
     }
 
     [Fact]
+    public void Whoever_has_a_row_of_a_link_that_moves_hears_of_it()
+    {
+        var hub = Hub();
+        var (anna, _) = Customer(hub, "cus_a", Edit("salesforce", "1", "10:00", ("phone", "+431")));
+        var (ann, _) = Customer(hub, "cus_b", Edit("hubspot", "9", "11:00", ("phone", "+432")));
+
+        var merged = Merging.Merge(anna, ann, hub, Noon);
+        var parted = Merging.Unmerge(merged.Remaining, [ann.Links[0].Id], "cus_c", hub, Noon);
+
+        Assert.Contains(merged.Commit.Appends[1].Entries[0].Due, d => d.LinkId == ann.Links[0].Id);
+        Assert.Contains(parted.Commit.Appends[0].Entries[0].Due, d => d.LinkId == ann.Links[0].Id);
+    }
+
+    [Fact]
     public void A_call_for_a_merged_customer_is_sent_on()
     {
         var hub = Hub();

@@ -64,8 +64,23 @@ public sealed class CircuitTests
     [Fact]
     public void A_system_that_asks_for_a_rest_gets_it_at_once_but_not_for_ever()
     {
-        Assert.Equal(Noon.AddMinutes(5), Circuit.Fresh.Throttled(Policy, Noon, Noon.AddMinutes(5)).Until);
-        Assert.Equal(Noon + Policy.MaxRest, Circuit.Fresh.Throttled(Policy, Noon, Noon.AddYears(5)).Until);
+        Assert.Equal(Noon.AddMinutes(5), Circuit.Fresh.Throttled(Policy, Noon, Noon.AddMinutes(5), 0).Until);
+        Assert.Equal(Noon + Policy.MaxRest, Circuit.Fresh.Throttled(Policy, Noon, Noon.AddYears(5), 0).Until);
+    }
+
+    [Fact]
+    public void A_system_that_says_to_come_back_in_a_moment_again_and_again_is_asked_less_and_less_often()
+    {
+        var circuit = Circuit.Fresh.Throttled(Policy, Noon, Noon.AddSeconds(1), 0);
+        var waits = new List<double> { (circuit.Until - Noon).TotalSeconds };
+        for (var i = 0; i < 5; i++)
+        {
+            var now = circuit.Until;
+            circuit = circuit.Started(now).Throttled(Policy, now, now.AddSeconds(1), 0);
+            waits.Add((circuit.Until - now).TotalSeconds);
+        }
+
+        Assert.Equal([1, 8, 16, 30, 30, 30], waits);
     }
 
     [Fact]
@@ -90,7 +105,7 @@ public sealed class CircuitTests
                     0 when circuit.Allows(now) => circuit.Started(now),
                     1 => circuit.Answered(),
                     2 or 3 => circuit.Failed(Policy, now, 0.5),
-                    4 => circuit.Throttled(Policy, now, now.AddDays(9)),
+                    4 => circuit.Throttled(Policy, now, now.AddDays(9), 0.5),
                     _ => circuit,
                 };
                 if (probing && step is 1 && circuit.State != CircuitState.Closed) return false;

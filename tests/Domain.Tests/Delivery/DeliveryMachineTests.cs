@@ -142,6 +142,19 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void A_link_that_has_left_and_come_back_while_it_was_read_is_begun_again()
+    {
+        StartWith("a");
+        Begun("a", new BeginAnswer.ReadFirst(1, "Contact", "x", null, Noon));
+        Take<DeliveryEffect.Read>();
+        Tell(new DeliveryMessage.ReadEnded("cus_a", "l", new ReadOutcome.Missing(_now)));
+
+        Finished("a", new CustomerAnswer.NotMine());
+
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
+    }
+
+    [Fact]
     public void A_receipt_of_its_last_failure_does_not_wake_a_delivery_that_was_given_up_and_an_edit_does()
     {
         Start([Row("a", DueState.Parked, RetrySchedule.GaveUp)]);

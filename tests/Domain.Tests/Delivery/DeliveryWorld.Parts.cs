@@ -103,7 +103,7 @@ sealed partial class DeliveryWorld
 
         public CustomerAnswer End(CustomerCall.End ask)
         {
-            if (_intent is not { } intent || intent.Id != ask.IntentId) return new EndAnswer.Settled(IsBehind && !IsParked);
+            if (_intent is not { } intent || intent.Id != ask.IntentId) return Settled();
             switch (ask.Outcome)
             {
                 case WriteOutcome.Done:
@@ -111,7 +111,7 @@ sealed partial class DeliveryWorld
                     _known = intent.Value;
                     _intent = null;
                     Append(moved: false);
-                    return new EndAnswer.Settled(IsBehind && !IsParked);
+                    return Settled();
                 case WriteOutcome.Ambiguous:
                     Append(moved: false);
                     return new EndAnswer.ReadBack(intent.StartBefore + CallTime);
@@ -132,6 +132,8 @@ sealed partial class DeliveryWorld
             }
         }
 
+        CustomerAnswer Settled() => IsParked ? new EndAnswer.Parked([], "invalid", "mend it", false) : new EndAnswer.Settled(_intent is not null || IsBehind);
+
         public CustomerAnswer Seen(CustomerCall.Seen ask)
         {
             var found = ask.Outcome is ReadOutcome.Found { Fields: [var field] } ? (long)field.Value.AsNumber()! : 0;
@@ -142,10 +144,10 @@ sealed partial class DeliveryWorld
                 _intent = null;
             }
             // A read that was made before the last write ended says nothing about it.
-            if (seenAt <= _writtenAt) return new EndAnswer.Settled(IsBehind && !IsParked);
+            if (seenAt <= _writtenAt) return Settled();
             _known = found;
             Append(moved: false);
-            return new EndAnswer.Settled(IsBehind && !IsParked);
+            return Settled();
         }
     }
 

@@ -22,6 +22,7 @@ sealed partial class World
             if (customer.Status != CustomerStatus.Living) continue;
             for (var s = 0; s < _systems.Length; s++) CheckGoldenIn(customer, s);
         }
+        CheckRows();
         CheckPrice();
     }
 
@@ -69,7 +70,8 @@ sealed partial class World
         var row = _store.DeliveryOf(index).Row(customer.Id, link.Id);
         if (row is { State: DueState.Due or DueState.Retrying }) Violate(6, $"{customer.Id} {link.Id} in {system.Plan.Name} is still {row.State} ({row.Reason}) after {_rounds} quiet rounds");
         if (link.Trouble is { Code: "INVALID_VALUE" }) Violate(10, $"{customer.Id} {link.Id} in {system.Plan.Name} waits for a person as a whole, where only fields were refused");
-        if (link.Trouble is not null || row?.State == DueState.Parked) return;
+        CheckShown(customer, link, system, row);
+        if (link.Trouble is not null || (row is { State: DueState.Parked } && !IsAboutFields(link, row))) return;
 
         var type = _plan.Types[record.Object.Type];
         var definition = Newest.RecordType(customer.RecordType)!;
@@ -89,6 +91,39 @@ sealed partial class World
             if (RefusesInSilence(system, record, type.IndexOf(mapped.Field), golden.Value)) continue;
             TellEvidence(customer.Id, mapped.Field, customer.Revision);
             Violate(6, $"{mapped.Field} of {customer.Id} is golden {golden.Value} (version {golden.Version}, of {golden.LinkId}); {link.Source} holds {held}; row: {row?.State} {row?.Reason}; plan: {Planner.Plan(customer, link, Newest, DateTimeOffset.MaxValue)}, trouble {link.Troubles.Get(mapped.Field)}, mode {system.Plan.Definition.Mode}");
+        }
+    }
+
+    /// <summary>Rule 11. What only a person can bring on is shown to one.</summary>
+    void CheckShown(Customer customer, Link link, FakeSystem system, DueLink? row)
+    {
+        if (row is not { State: DueState.Parked } && Planner.Plan(customer, link, Newest, _clock.NowUtc) is LinkPlan.Park park)
+        {
+            Violate(11, $"{customer.Id} {link.Id} in {system.Plan.Name} waits for a person ({park.Reason} {string.Join(",", park.Fields)}), and nobody is told (row: {row?.State} {row?.Reason})");
+        }
+    }
+
+    /// <summary>Whether some fields wait for a person, and all others must be golden.</summary>
+    static bool IsAboutFields(Link link, DueLink row)
+    {
+        foreach (var (_, trouble) in link.Troubles)
+        {
+            if (trouble.Kind is TroubleKind.Parked or TroubleKind.Contested && string.Equals(trouble.Code, row.Reason, StringComparison.Ordinal)) return true;
+        }
+        return false;
+    }
+
+    /// <summary>Rule 11. No row speaks of a link that its customer does not have.</summary>
+    void CheckRows()
+    {
+        for (var s = 0; s < _systems.Length; s++)
+        {
+            // Where nothing is ever begun, rows wait for the day when the system goes live.
+            if (_systems[s].Plan.Definition.Mode != SystemMode.Live) continue;
+            foreach (var row in _store.DeliveryOf(s).Rows)
+            {
+                if (_store.EntriesOf(row.CustomerId).Count == 0 || Fold(row.CustomerId).Link(row.LinkId) is null) Violate(11, $"a row of {_systems[s].Plan.Name} speaks of {row.CustomerId} {row.LinkId}, which is not there: {row.State} {row.Reason}");
+            }
         }
     }
 
@@ -134,6 +169,7 @@ sealed partial class World
     void CheckWanted(Customer customer, Link link, FakeSystem system, int index)
     {
         var row = _store.DeliveryOf(index).Row(customer.Id, link.Id);
+        CheckShown(customer, link, system, row);
         if (link.Trouble is not null || row is { State: DueState.Parked }) return;
         if (!AnythingToCreate(customer, system.ObjectOf(link.Object))) return;
         foreach (var required in system.ObjectOf(link.Object).Mapping.RequiredToCreate)

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Journal;
