@@ -4,6 +4,7 @@ using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Mapping;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
@@ -801,7 +802,10 @@ public sealed class CustomerDecision
                     intents.Add(new(link.Id, write.Kind, startBefore, write.Fields));
                     _answers.Add((ticket, new BeginAnswer.Write(new(
                         _id, link.Id, link.Epoch, revision, write.Kind, _type.Name, link.Object, link.ExternalId,
-                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore))));
+                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore)
+                    {
+                        Beside = OutgoingMapping.Beside(_hub.Rules.Of(_type.Name, link.System, link.Object).Mapping, write.Fields, customer.Value),
+                    })));
                     break;
                 case LinkPlan.ReadFirst read:
                     _answers.Add((ticket, new BeginAnswer.ReadFirst(link.Epoch, link.Object, link.ExternalId, link.CreationKey ?? link.Id, read.NotBefore)));
