@@ -59,6 +59,7 @@ sealed class ChangesEndpoint(
         response.Headers.XContentTypeOptions = "nosniff";
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         await response.StartAsync(context.RequestAborted);
+        await response.BodyWriter.FlushAsync(context.RequestAborted);
         await Tell(context, wanted, page, ending.Token);
     }
 

@@ -133,8 +133,11 @@ sealed class CloudEventForms(int depthMax)
                 break;
             case null:
                 break;
+            case byte[]:
+                draft.Refuse(EventRefusal.Base64);
+                break;
             default:
-                draft.Refuse(EventRefusal.Bad("data", "'data' is JSON as it is, not in base64 and not text."));
+                draft.Refuse(EventRefusal.Bad("data", "'data' is an object."));
                 break;
         }
         var finished = draft.TryFinish(correlationId, out var incoming);

@@ -52,7 +52,7 @@ sealed class EventReader
         }
         catch (JsonException)
         {
-            return reader.CurrentDepth >= depthMax ? EventRefusal.TooDeep(depthMax) : EventRefusal.MalformedJson;
+            return IsFull(in reader, depthMax) ? EventRefusal.TooDeep(depthMax) : EventRefusal.MalformedJson;
         }
         id = draft.Id;
         return draft.TryFinish(correlationId, out incoming) ? null : draft.Refusal;
@@ -71,11 +71,15 @@ sealed class EventReader
             ReadData(ref reader, json, draft);
             reader.Read();
         }
-        catch (JsonException) when (reader.CurrentDepth >= depthMax)
+        catch (JsonException) when (IsFull(in reader, depthMax))
         {
             draft.Refuse(EventRefusal.TooDeep(depthMax));
         }
     }
+
+    // The reader counts the container at whose beginning it stands only from the next token on.
+    static bool IsFull(scoped in Utf8JsonReader reader, int depthMax) =>
+        reader.CurrentDepth + (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0) >= depthMax;
 
     void ReadEvent(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, EventDraft draft)
     {
@@ -126,7 +130,7 @@ sealed class EventReader
             else if (reader.ValueTextEquals("data_base64"u8))
             {
                 reader.Read();
-                draft.Refuse(EventRefusal.Bad("data_base64", "'data' is JSON as it is, not in base64."));
+                draft.Refuse(EventRefusal.Base64);
                 reader.Skip();
             }
             else

@@ -83,6 +83,7 @@ sealed class EventStream
         // Asked for before the answer begins: a caller that waits for "100 Continue" is told so by the first read.
         var first = body.ReadAsync(CancellationToken.None);
         await response.StartAsync(CancellationToken.None);
+        await IsGone(response.BodyWriter);      // the head goes out now: a caller may wait for it before its first line
 
         var writing = WriteAsync(response.BodyWriter);
         var calling = Array.ConvertAll(_waiting, w => CallAsync(w.Reader));

@@ -152,16 +152,61 @@ public sealed class FieldEvidence
         return echoes;
     }
 
-    /// <summary>Whether a report that passes for an echo may as well be somebody's word: nothing but a write whose end nobody knows explains it, it does not carry our mark, and it is from after the last time at which that write could take effect.</summary>
-    public bool IsDoubtfulEcho(Statement statement, FieldRules rules)
+    /// <summary>The latest time at which somebody may have refused consent behind a report that passes for an echo of our own refusal; null: there is none, or a write that was taken explains each.</summary>
+    /// <remarks>
+    /// For any other value it is enough that a report is probably ours. A person's no, said while we wrote one, must not be lost for
+    /// a probability. It counts as a refusal of that time, and no more: it makes no claim and starts no fight.
+    /// </remarks>
+    public Stamp? MayBeRefusedAt(FieldRules rules)
     {
-        if (statement.By.Actor.Kind == ActorKind.Hub) return false;
+        if (Writes.IsEmpty) return null;
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
+        FindEchoes(rules, aspect: null, echoes);
+        Stamp? latest = null;
+        for (var i = 0; i < Statements.Length; i++)
+        {
+            if (echoes[i] && MayRefuse(Statements[i], rules) is { } by && !(by.ToStamp() <= latest)) latest = by.ToStamp();
+        }
+        return latest;
+    }
+
+    /// <summary>The evidence of the no that somebody may have said behind an echo; null: nobody did.</summary>
+    internal EditEvidence? MayRefuse(Statement echo, FieldRules rules)
+    {
+        var by = echo.By;
+        if (!rules.IsRefusal(echo.Value) || by.Actor.Kind == ActorKind.Hub) return null;
+        DateTimeOffset? lastEffect = null;
         foreach (var write in Writes)
         {
-            if (write.Refused || !Matches(write, statement.Value, rules, aspect: null)) continue;
-            if (!write.Intent.MayStillTakeEffect || !IsAfter(statement.By, write.Intent, rules)) return false;
+            if (write.IsRefusalTold || IsBefore(by, write.Intent, rules) || !Matches(write, echo.Value, rules, aspect: null)) continue;
+            if (Explains(write, by)) return null;
+            var effect = write.Intent.SavedAt ?? LastEffect(write.Intent, rules) + rules.ClockTolerance;
+            if (!(effect <= lastEffect)) lastEffect = effect;
         }
-        return true;
+        // A change was made at its time. Who only sees a no there sees ours, once we have put it there: somebody else's came before.
+        return (by.IsChange && by.TimeTold) || !(lastEffect < by.Time) ? by : by with { Time = lastEffect.Value };
+    }
+
+    /// <summary>Whether a report of what a write put there needs nobody else: the system answered that it took the write, over another value.</summary>
+    static bool Explains(FieldIntent write, EditEvidence by)
+    {
+        if (write.Intent is not { State: IntentState.Done, IsReadBack: false } intent) return false;
+        if (intent.Kind != Delivery.WriteKind.Create && (write.Before is not { } before || before == write.Value)) return false;
+        // The version of our answer, and yet from before our save: the save made none, and this one is somebody else's.
+        return !(by.TimeTold && by.Time < intent.SavedAt && by.Version is { } version && version == intent.SavedVersion);
+    }
+
+    /// <summary>Whether an edit says nothing but that a write of ours has been saved.</summary>
+    internal bool IsSurelyEcho(FieldValue value, EditEvidence by, FieldRules rules)
+    {
+        foreach (var write in Writes)
+        {
+            // Whether an open write was made at all only its end tells.
+            if (write.Intent.State != IntentState.Done || write.Refused || (write.Value != value && write.Rendering != value) || IsOlder(by, write.Intent)) continue;
+            if (by.Actor.Kind == ActorKind.Hub && KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (write.Intent.SavedVersion is { } saved && by.Version == saved && (!rules.IsRefusal(value) || by.Actor.Kind == ActorKind.Hub || Explains(write, by))) return true;
+        }
+        return false;
     }
 
     /// <summary>Whether a value is one of our writes as the record shows it: the value written, or this system's rendering of it.</summary>
@@ -269,7 +314,7 @@ public sealed class FieldEvidence
         {
             if (write.Intent.State != IntentState.Done || write.Refused || Matches(write, value, rules, aspect)) continue;
             var at = write.Intent.SavedAt ?? write.Intent.Start;
-            if (at > statement.By.Time || IsBefore(statement.By, write.Intent, rules) || (last is not null && at < last.LastBy.Time)) continue;
+            if (at > statement.By.Time || !Contradicts(statement.By, write.Intent, rules) || (last is not null && at < last.LastBy.Time)) continue;
             if (rules.Planted == PlantedFault.WritesAreNotEvidence) continue;
             var stamp = Stamp.At(at, write.Intent.SavedVersion, "");
             if (found is null || stamp > found) found = stamp;
@@ -300,30 +345,45 @@ public sealed class FieldEvidence
     {
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
-        if (write.Refused || !Matches(write, value, rules, aspect)) return false;
+        if (write.IsRefusalTold || !Matches(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
         if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
         if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
+        // A write that was given up took effect within the longest call time or not at all. Its report may come at any time later, but
+        // speaks of a time within: what was there after that, once we had seen something else, somebody has set.
+        if (write.IsGivenUp && IsAfter(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
         for (var i = 0; i < index; i++)
         {
-            if (echoes[i]) continue;
             var other = Statements[i];
+            // Also our own later write, where its echo shows that it held before this.
+            if (echoes[i] && !IsLater(statement.By, other.By, rules)) continue;
             if (!Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect) && IsAfter(other.By, write.Intent, rules)) return false;
         }
-        // A later write of ours that surely held: after it, our older value can only have been set by somebody.
-        // Without a time of its own, though, the report may simply be late.
+        // A later write of ours that surely held: after it, our older value can only have been set by somebody, once it can take effect
+        // no more. Without a time of its own, though, the report may simply be late.
         foreach (var later in Writes)
         {
-            if (later.Intent.State != IntentState.Done || later.Refused || later.Intent.Start <= write.Intent.Start || write.Intent.MayStillTakeEffect) continue;
+            if (later.Intent.State != IntentState.Done || later.Refused || later.Intent.Start <= write.Intent.Start) continue;
             if (Matches(later, value, rules, aspect)) continue;
-            if (IsAfter(statement.By, later.Intent, rules)) return false;
+            if (IsAfter(statement.By, later.Intent, rules) && IsAfter(statement.By, write.Intent, rules)) return false;
         }
         return true;
     }
+
+    /// <summary>Whether the record was surely saved anew between two reports. One may round its time where the other does not.</summary>
+    static bool IsLater(EditEvidence edit, EditEvidence other, FieldRules rules)
+    {
+        if (edit.Version is { } version && other.Version is { } before) return version > before;
+        return edit.TimeTold && other.TimeTold && edit.Time > other.Time + rules.ClockTolerance;
+    }
+
+    /// <summary>Whether a report of another value tells that our write did not last. One that may have crossed it says nothing new; without a time of its own it is taken to have been made as it came.</summary>
+    static bool Contradicts(EditEvidence edit, Intent write, FieldRules rules) =>
+        edit.TimeTold && write.SavedAt is null ? IsAfter(edit, write, rules) : !IsBefore(edit, write, rules);
 
     bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
@@ -367,32 +427,44 @@ public sealed class FieldEvidence
         if (statement is null) return write is null ? Known.Nothing : new(write.Rendering ?? write.Value, true);
         if (write is null || Matches(write, statement.Value, rules, aspect: null)) return new(statement.Value, true);
         if (IsBefore(statement.By, write.Intent, rules)) return new(write.Rendering ?? write.Value, true);
-        return new(statement.Value, IsAfter(statement.By, write.Intent, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
+        // What follows a read that showed our value has come last, as far as anybody knows; a call that takes effect later still is reported.
+        var ended = write.Intent.End ?? write.Intent.StartBefore;
+        return new(statement.Value, IsAfter(statement.By, write.Intent, ended, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
     }
 
-    /// <summary>Whether the edit preceded the write, whatever clocks say.</summary>
+    /// <summary>Whether the edit preceded the write, whatever a system's clock says.</summary>
     internal static bool IsOlder(EditEvidence edit, Intent write) =>
-        edit.Version is { } version && write.SavedVersion is { } saved ? version < saved : edit.ReceivedAt < write.Start;
+        // What we had heard before we wrote had happened before we wrote, and is no effect of it. A version cannot tell: a save that
+        // finds everything as it should be makes none, and answers with the version that somebody else has made.
+        edit.ReceivedAt <= write.Start || (edit.Version is { } version && write.SavedVersion is { } saved && version < saved);
 
     /// <summary>Whether the edit surely preceded the write's effect.</summary>
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)
     {
-        if (edit.Version is { } version && write.SavedVersion is { } saved) return version < saved;
-        // What we had heard before we wrote had happened before we wrote, whatever the system's clock says.
-        if (edit.ReceivedAt < write.Start) return true;
-        if (!edit.TimeTold) return false;
+        if (IsOlder(edit, write)) return true;
+        if (IsOurRecord(write) || (edit.Version is not null && write.SavedVersion is not null) || !edit.TimeTold) return false;
+        if (edit.IsHubTime) return edit.Time < write.Start;
         return write.SavedAt is { } at ? edit.Time < at : edit.Time < write.Start - rules.ClockTolerance;
     }
 
-    /// <summary>Whether the edit surely followed the write's effect. Asked of values other than the written one: in the very version that the write made, such a value was put there after ours.</summary>
-    static bool IsAfter(EditEvidence edit, Intent write, FieldRules rules)
+    /// <summary>Whether the edit surely followed the last moment at which the write can have taken effect. Asked of values other than the written one: in the very version that the write made, such a value was put there after ours.</summary>
+    static bool IsAfter(EditEvidence edit, Intent write, FieldRules rules) => IsAfter(edit, write, LastEffect(write, rules), rules);
+
+    static bool IsAfter(EditEvidence edit, Intent write, DateTimeOffset lastEffect, FieldRules rules)
     {
-        if (edit.Version is { } version && write.SavedVersion is { } saved) return version >= saved;
+        if (IsOlder(edit, write)) return false;
+        if (IsOurRecord(write) || (edit.Version is not null && write.SavedVersion is not null)) return true;
         if (!edit.TimeTold) return false;
-        if (write.SavedAt is { } at) return edit.Time > at;
-        var latest = write.State == IntentState.Done ? write.End ?? write.StartBefore : write.StartBefore + rules.MaxCallTime;
-        return edit.Time > latest + rules.ClockTolerance;
+        if (edit.IsHubTime) return edit.Time >= lastEffect;
+        return write.SavedAt is { } at ? edit.Time > at : edit.Time > lastEffect + rules.ClockTolerance;
     }
+
+    /// <summary>A record that our call has made: whatever is reported of it came after.</summary>
+    static bool IsOurRecord(Intent write) => write is { Kind: Delivery.WriteKind.Create, State: IntentState.Done, IsReadBack: false };
+
+    /// <summary>The last moment at which the write can have taken effect, by the hub's clock.</summary>
+    static DateTimeOffset LastEffect(Intent write, FieldRules rules) =>
+        write is { State: IntentState.Done, IsReadBack: false } ? write.End ?? write.StartBefore : write.StartBefore + rules.MaxCallTime;
 
     sealed record Judgement(FieldRules Rules, ImmutableArray<Claim> Claims, Known Known);
 }

@@ -209,6 +209,7 @@ public static class CustomerFold
             End = receipt.State is IntentState.Done or IntentState.NotDone or IntentState.Lost ? receipt.At : null,
             SavedAt = receipt.SavedAt,
             SavedVersion = receipt.SavedVersion,
+            IsReadBack = receipt.IsReadBack,
         };
         var fields = link.Fields.ToBuilder();
         foreach (var (name, evidence) in link.Fields)

@@ -87,7 +87,8 @@ public static class Forgetting
             var still = remaining.EchoesOf(rules);
             for (var i = 0; i < explained.Length; i++)
             {
-                if (explained[i] && !still[i]) edits.Add(evidence.Statements[i].By.EditId);
+                // A no that may have been somebody's outlives the write that it may have been the echo of.
+                if (explained[i] && !still[i] && evidence.MayRefuse(evidence.Statements[i], rules) is null) edits.Add(evidence.Statements[i].By.EditId);
             }
             evidence = remaining.Without(edits.ToImmutable(), []);
         }
@@ -120,7 +121,9 @@ public static class Forgetting
     {
         var statements = evidence.Statements;
         var echoes = evidence.EchoesOf(rules);
-        var candidates = Enumerable.Range(0, statements.Length - RecentMax).OrderBy(i => Worth(statements, i, echoes)).ThenBy(i => i).ToList();
+        var worthless = new bool[echoes.Length];
+        for (var i = 0; i < worthless.Length; i++) worthless[i] = echoes[i] && evidence.MayRefuse(statements[i], rules) is null;
+        var candidates = Enumerable.Range(0, statements.Length - RecentMax).OrderBy(i => Worth(statements, i, worthless)).ThenBy(i => i).ToList();
         if (statements.Length > WeighedMax) return [.. candidates.Take(statements.Length - WeighedMax).Select(i => statements[i].By.EditId)];
 
         var means = Meaning.Of(evidence, rules);
@@ -133,14 +136,15 @@ public static class Forgetting
     }
 
     /// <summary>How much a statement is worth keeping: 0 for an echo, 1 where others say all that it says, and more the rarer its kind of actor is.</summary>
-    static int Worth(ImmutableArray<Statement> statements, int at, bool[] echoes)
+    /// <param name="worthless">Echoes that can be nothing else.</param>
+    static int Worth(ImmutableArray<Statement> statements, int at, bool[] worthless)
     {
-        if (echoes[at]) return 0;
+        if (worthless[at]) return 0;
         var company = 0;
         bool before = false, after = false, changedAfter = false;
         for (var i = 0; i < statements.Length; i++)
         {
-            if (i == at || echoes[i] || !IsOneKind(statements[i].By, statements[at].By)) continue;
+            if (i == at || worthless[i] || !IsOneKind(statements[i].By, statements[at].By)) continue;
             company++;
             if (statements[i].Value != statements[at].Value) continue;
             before |= i < at;
@@ -170,7 +174,7 @@ public static class Forgetting
     {
         public static Meaning Of(FieldEvidence evidence, FieldRules rules)
         {
-            var refused = rules.IsRefusal(FieldResolver.Denied) ? FieldResolver.RefusedAt(evidence, rules) : null;
+            var refused = rules.IsRefusal(FieldResolver.Denied) ? FieldResolver.MayBeRefusedAt(evidence, rules) : null;
             if (rules.Field.Type != FieldType.Set && rules.Policy.Strategy != Strategy.Set) return new([(evidence.ClaimOf(rules), false)], refused);
 
             var keys = new SortedSet<FieldValue>();

@@ -86,6 +86,7 @@ public sealed record LinkChange(string LinkId, string System, string Object, str
 
 /// <summary>What became of a write.</summary>
 /// <param name="Fields">Renderings and refusals, for the fields where the system did not simply take the value.</param>
+/// <param name="IsReadBack">No answer to the call told it: the record was read.</param>
 public sealed record Receipt(
     string LinkId,
     long IntentId,
@@ -95,7 +96,8 @@ public sealed record Receipt(
     DateTimeOffset? SavedAt = null,
     long? SavedVersion = null,
     ImmutableArray<FieldReceipt> Fields = default,
-    RecordTrouble? Trouble = null);
+    RecordTrouble? Trouble = null,
+    bool IsReadBack = false);
 
 public readonly record struct FieldReceipt(string Field, FieldValue? Rendering, bool Refused);
 

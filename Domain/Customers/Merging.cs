@@ -112,7 +112,7 @@ public static class Merging
             foreach (var link in customer.Links)
             {
                 if (link.Fields.Get(field.Name) is not { } evidence || hub.Rules.Of(type.Name, link.System, link.Object).Field(field.Name) is not { } rules) continue;
-                if (FieldResolver.RefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
+                if (FieldResolver.MayBeRefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
             }
         }
         return [.. refusals];

@@ -29,7 +29,12 @@ public sealed record RecordWrite(
     string? ExternalId,
     string? CreationKey,
     ImmutableArray<FieldWrite> Fields,
-    DateTimeOffset StartBefore);
+    DateTimeOffset StartBefore)
+{
+    /// <summary>Golden values of fields that are not written, but share a text of the system with one that is: joined or cut there. Empty: none does.</summary>
+    [Id(0)]
+    public ImmutableArray<FieldStored> Beside { get; init; } = [];
+}
 
 /// <param name="Version">Revision at which the golden value last changed: a later write never carries a smaller one.</param>
 /// <param name="Held">What the record is believed to hold; null: nothing is known. Sets and associations go out as the difference against it.</param>

@@ -245,6 +245,7 @@ public static class EntryJson
         if (receipt.At != at) to.Time("at"u8, receipt.At);
         to.Time("saved"u8, receipt.SavedAt);
         to.Number("version"u8, receipt.SavedVersion);
+        to.Flag("read"u8, receipt.IsReadBack);
         if (!receipt.Fields.IsDefaultOrEmpty)
         {
             json.WriteStartObject("fields"u8);
@@ -616,6 +617,7 @@ public static class EntryJson
         IntentState? state = null;
         DateTimeOffset? at = null, saved = null;
         RecordTrouble? trouble = null;
+        var read = false;
         var fields = ImmutableArray.CreateBuilder<FieldReceipt>();
         from.BeginObject();
         while (from.Member(out var name))
@@ -627,6 +629,7 @@ public static class EntryJson
             else if (name.SequenceEqual("at"u8)) at = from.Time();
             else if (name.SequenceEqual("saved"u8)) saved = from.Time();
             else if (name.SequenceEqual("version"u8)) version = from.Long();
+            else if (name.SequenceEqual("read"u8)) read = from.Flag();
             else if (name.SequenceEqual("trouble"u8)) trouble = LinkJson.ReadRecordTrouble(ref from);
             else if (name.SequenceEqual("fields"u8))
             {
@@ -635,7 +638,7 @@ public static class EntryJson
             }
             else from.Skip();
         }
-        return (new(from.Owed(link, "link"), from.Owed(intent, "intent"), from.Owed(state, "state"), at ?? default, from.Owed(code, "code"), saved, version, fields.DrainToImmutable(), trouble), at is not null);
+        return (new(from.Owed(link, "link"), from.Owed(intent, "intent"), from.Owed(state, "state"), at ?? default, from.Owed(code, "code"), saved, version, fields.DrainToImmutable(), trouble, read), at is not null);
     }
 
     static FieldReceipt ReadFieldReceipt(ref DocumentReader from, string field)

@@ -206,12 +206,13 @@ public sealed class FieldResolver
     // A refusal by anybody, at any time, holds until a later, evidenced opt-in by a system named for it.
     Winner? Restrictive(FieldDefinition field, FieldPolicy policy)
     {
-        Candidate? refusal = null, optIn = null;
+        Candidate? refusal = null, doubtful = null, optIn = null;
         _candidates.Clear();
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
             if (RefusedAt(evidence, rules) is { } refused) Keep(ref refusal, Of(link, Denied, refused, 0));
+            if (evidence.MayBeRefusedAt(rules) is { } maybe) Keep(ref doubtful, Of(link, Denied, maybe, 0));
             foreach (var claim in evidence.ClaimsOf(rules))
             {
                 if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
@@ -222,16 +223,25 @@ public sealed class FieldResolver
         {
             refusal = new Candidate("", "", "", "", Denied, kept, 0, true);
         }
-        if (_hub.Planted == PlantedFault.ConsentByLatest) refusal = null;
-        if (refusal is { } denied && (optIn is not { } granted || granted.Stamp <= denied.Stamp)) return Of(denied, "refusal");
+        if (_hub.Planted == PlantedFault.ConsentByLatest) refusal = doubtful = null;
+        if (refusal is { } denied && (optIn is not { } later || !IsLater(later, denied))) return Of(denied, "refusal");
+        // Where nobody can tell a person's no from the echo of ours, it is a no.
+        if (doubtful is { } said && (optIn is not { } granted || !IsLater(granted, said))) return Of(said, "refusal");
         if (optIn is { } opted) return Of(opted, "opt-in");
         var chosen = Ranking.Choose(policy, Strategy.Owners, _candidates);
         return chosen < 0 ? null : Of(_candidates[chosen], "no refusal");
     }
 
-    /// <summary>The latest time at which a record may have said no; null: it never did.</summary>
+    // At one and the same time only the versions of one record tell what came later; an order that serves for other claims must not loosen consent.
+    static bool IsLater(in Candidate optIn, in Candidate refusal)
+    {
+        if (optIn.Stamp.Time != refusal.Stamp.Time) return optIn.Stamp.Time > refusal.Stamp.Time;
+        return optIn.LinkId == refusal.LinkId && optIn.Stamp.Version is { } version && refusal.Stamp.Version is { } before && version > before;
+    }
+
+    /// <summary>The latest time at which a record surely said no; null: it never did.</summary>
     /// <remarks>A refusal counts from when it was first seen, not from the earliest time that it may have: what may have been said before it does not undo it.</remarks>
-    internal static Stamp? RefusedAt(FieldEvidence evidence, FieldRules rules)
+    static Stamp? RefusedAt(FieldEvidence evidence, FieldRules rules)
     {
         Stamp? latest = null;
         foreach (var claim in evidence.ClaimsOf(rules))
@@ -241,13 +251,19 @@ public sealed class FieldResolver
         foreach (var statement in evidence.Statements)
         {
             // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
-            if (statement.Value != Denied) continue;
-            // Where nobody can tell a person's no from a late effect of ours, it is a no.
-            if (evidence.IsEcho(statement, rules) ? !evidence.IsDoubtfulEcho(statement, rules) : rules.Counts(statement)) continue;
+            if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
             if (!(statement.By.ToStamp() <= latest)) latest = statement.By.ToStamp();
         }
         return latest;
     }
+
+    /// <summary>The latest time at which a record said no, surely or maybe; null: it never did.</summary>
+    internal static Stamp? MayBeRefusedAt(FieldEvidence evidence, FieldRules rules) =>
+        (RefusedAt(evidence, rules), evidence.MayBeRefusedAt(rules)) switch
+        {
+            ({ } sure, { } maybe) => sure > maybe ? sure : maybe,
+            var (sure, maybe) => sure ?? maybe,
+        };
 
     static void Keep(ref Candidate? best, Candidate candidate)
     {
