@@ -52,7 +52,7 @@ sealed class EventReader
         }
         catch (JsonException)
         {
-            return reader.CurrentDepth >= depthMax ? EventRefusal.TooDeep(depthMax) : EventRefusal.MalformedJson;
+            return IsFull(in reader, depthMax) ? EventRefusal.TooDeep(depthMax) : EventRefusal.MalformedJson;
         }
         id = draft.Id;
         return draft.TryFinish(correlationId, out incoming) ? null : draft.Refusal;
@@ -71,11 +71,15 @@ sealed class EventReader
             ReadData(ref reader, json, draft);
             reader.Read();
         }
-        catch (JsonException) when (reader.CurrentDepth >= depthMax)
+        catch (JsonException) when (IsFull(in reader, depthMax))
         {
             draft.Refuse(EventRefusal.TooDeep(depthMax));
         }
     }
+
+    // The reader counts the container at whose beginning it stands only from the next token on.
+    static bool IsFull(scoped in Utf8JsonReader reader, int depthMax) =>
+        reader.CurrentDepth + (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0) >= depthMax;
 
     void ReadEvent(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, EventDraft draft)
     {
@@ -126,7 +130,7 @@ sealed class EventReader
             else if (reader.ValueTextEquals("data_base64"u8))
             {
                 reader.Read();
-                draft.Refuse(EventRefusal.Bad("data_base64", "'data' is JSON as it is, not in base64."));
+                draft.Refuse(EventRefusal.Base64);
                 reader.Skip();
             }
             else
@@ -195,13 +199,17 @@ sealed class EventReader
             {
                 if (Text(ref reader, draft, "data.batch", out var text) && draft.IsKey(text, "data.batch")) draft.Batch = new(text);
             }
+            else if (reader.ValueTextEquals("creationKey"u8))
+            {
+                if (Text(ref reader, draft, "data.creationKey", out var text) && draft.IsKey(text, "data.creationKey")) draft.CreationKey = new(text);
+            }
             else if (reader.ValueTextEquals("into"u8))
             {
                 if (Text(ref reader, draft, "data.into", out var text)) draft.SetInto(text);
             }
             else
             {
-                draft.Refuse(new(Reason.UnknownMember, "data", "'data' has fields, actor, version, since, batch and into; the record's own fields belong into 'data.fields'."));
+                draft.Refuse(new(Reason.UnknownMember, "data", "'data' has fields, actor, version, since, batch, into and creationKey; the record's own fields belong into 'data.fields'."));
                 reader.Read();
                 reader.Skip();
             }

@@ -17,9 +17,11 @@ sealed record EventRefusal(string Code, string? Field, string Advice)
     /// <summary>Nothing that the gateway has a better word for.</summary>
     public static readonly EventRefusal NotACloudEvent = new(Reason.NotACloudEvent, null, "This is not a CloudEvent of version 1.0.");
 
+    public static readonly EventRefusal Base64 = Bad("data_base64", "'data' is JSON as it is, not in base64.");
+
     public static EventRefusal TooDeep(int depthMax) => new(Reason.TooDeep, null, $"The JSON nests deeper than {depthMax}.");
 
-    public static EventRefusal TooLong(int sizeMax) => new(Reason.TooLong, null, $"The line is longer than {sizeMax} bytes.");
+    public static EventRefusal TooLong(int sizeMax) => new(Reason.TooLong, null, $"The event is longer than {sizeMax} bytes.");
 
     public static EventRefusal Missing(string field) => new(Reason.MissingAttribute, field, $"'{field}' is missing.");
 

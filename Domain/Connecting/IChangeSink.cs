@@ -33,8 +33,9 @@ public abstract record SinkOutcome
 
     /// <summary>Try again: by the sink's schedule, and not before the time that the receiver asked for.</summary>
     /// <param name="NotBefore">Null: it did not ask.</param>
-    /// <param name="Throttled">The receiver asked for fewer calls, which is no fault of the change: all of the sink waits, and the attempt does not count.</param>
-    public sealed record Retry(string Code, DateTimeOffset? NotBefore = null, bool Throttled = false) : SinkOutcome;
+    /// <param name="Throttled">The receiver asked for fewer requests, which is no fault of the change: the attempt does not count.</param>
+    /// <param name="AllWait">The receiver as a whole is in trouble, not this change: all of the sink waits as long as this one.</param>
+    public sealed record Retry(string Code, DateTimeOffset? NotBefore = null, bool Throttled = false, bool AllWait = false) : SinkOutcome;
 
     /// <summary>The same change will never be taken: it waits for a person, and so do the customer's later ones.</summary>
     public sealed record Rejected(string Code, string Advice) : SinkOutcome;

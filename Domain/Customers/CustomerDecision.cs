@@ -4,6 +4,7 @@ using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Mapping;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
@@ -209,7 +210,7 @@ public sealed class CustomerDecision
     {
         // What is decided about now was heard by now, whatever another process's clock says: a write announced from here on is not its cause.
         if (receivedAt > _now) receivedAt = _now;
-        var time = edit.Time ?? receivedAt;
+        var time = edit.Time ?? AcceptedBefore(edit.Id, link) ?? receivedAt;
         if (edit.Time is null && edit.Version is { } version)
         {
             // A late report of an older version was not made after the newer ones that are here already.
@@ -234,6 +235,19 @@ public sealed class CustomerDecision
             Judged = edit.Judged,
             Batch = edit.Batch,
         };
+    }
+
+    // The edits taken last are known by their hashes; what has left those may still be there by what it said.
+    static DateTimeOffset? AcceptedBefore(string editId, Link link)
+    {
+        foreach (var evidence in link.Fields.Values)
+        {
+            foreach (var statement in evidence.Statements)
+            {
+                if (!statement.By.TimeTold && statement.By.EditId == editId) return statement.By.Time;
+            }
+        }
+        return null;
     }
 
     /// <summary>Drops what is surely an echo, and what is recorded already: neither is worth an entry.</summary>
@@ -788,7 +802,10 @@ public sealed class CustomerDecision
                     intents.Add(new(link.Id, write.Kind, startBefore, write.Fields));
                     _answers.Add((ticket, new BeginAnswer.Write(new(
                         _id, link.Id, link.Epoch, revision, write.Kind, _type.Name, link.Object, link.ExternalId,
-                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore))));
+                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore)
+                    {
+                        Beside = OutgoingMapping.Beside(_hub.Rules.Of(_type.Name, link.System, link.Object).Mapping, write.Fields, customer.Value),
+                    })));
                     break;
                 case LinkPlan.ReadFirst read:
                     _answers.Add((ticket, new BeginAnswer.ReadFirst(link.Epoch, link.Object, link.ExternalId, link.CreationKey ?? link.Id, read.NotBefore)));

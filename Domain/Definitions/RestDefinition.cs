@@ -226,8 +226,8 @@ public sealed record RestRequest(string Method, ImmutableArray<string> Path)
     // No template can hold it, and no escaped value does.
     const string Absent = "\u0000";
 
-    // A segment that is only dots would climb out of its folder.
-    static string Escape(string text) => text is "." or ".." ? text.Replace(".", "%2E", StringComparison.Ordinal) : Uri.EscapeDataString(text);
+    // A segment that is only dots would climb out of its folder, escaped or not. Escaped twice it leads to nothing, which is safe.
+    static string Escape(string text) => text is "." or ".." ? text.Replace(".", "%252E", StringComparison.Ordinal) : Uri.EscapeDataString(text);
 
     public override string ToString() => Method + " " + string.Concat(Path.Select((part, i) => i % 2 == 0 ? part : "{" + part + "}"));
 }

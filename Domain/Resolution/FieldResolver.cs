@@ -224,12 +224,19 @@ public sealed class FieldResolver
             refusal = new Candidate("", "", "", "", Denied, kept, 0, true);
         }
         if (_hub.Planted == PlantedFault.ConsentByLatest) refusal = doubtful = null;
-        if (refusal is { } denied && !(optIn?.Stamp > denied.Stamp)) return Of(denied, "refusal");
+        if (refusal is { } denied && (optIn is not { } later || !IsLater(later, denied))) return Of(denied, "refusal");
         // Where nobody can tell a person's no from the echo of ours, it is a no.
-        if (doubtful is { } said && !(optIn?.Stamp > said.Stamp)) return Of(said, "refusal");
+        if (doubtful is { } said && (optIn is not { } granted || !IsLater(granted, said))) return Of(said, "refusal");
         if (optIn is { } opted) return Of(opted, "opt-in");
         var chosen = Ranking.Choose(policy, Strategy.Owners, _candidates);
         return chosen < 0 ? null : Of(_candidates[chosen], "no refusal");
+    }
+
+    // At one and the same time only the versions of one record tell what came later; an order that serves for other claims must not loosen consent.
+    static bool IsLater(in Candidate optIn, in Candidate refusal)
+    {
+        if (optIn.Stamp.Time != refusal.Stamp.Time) return optIn.Stamp.Time > refusal.Stamp.Time;
+        return optIn.LinkId == refusal.LinkId && optIn.Stamp.Version is { } version && refusal.Stamp.Version is { } before && version > before;
     }
 
     /// <summary>The latest time at which a record surely said no; null: it never did.</summary>

@@ -24,9 +24,11 @@ public abstract record SinkMessage
     public sealed record PageRead(int Partition, long After, long Through, ImmutableArray<CustomerChange> Changes) : SinkMessage;
 
     /// <summary>Answers <see cref="SinkEffect.ReadBacklog"/>.</summary>
-    /// <param name="Changes">Those of the one customer.</param>
+    /// <param name="Revision">The customer's last revision looked at; the effect's, where there was none.</param>
+    /// <param name="Through">The sequence up to which all entries of the customer were looked at; nothing was there any more: at least the effect's upper bound.</param>
+    /// <param name="Changes">Those of the one customer, in order.</param>
     /// <param name="Failed">Nothing could be read.</param>
-    public sealed record BacklogRead(string CustomerId, long After, long Through, ImmutableArray<CustomerChange> Changes, bool Failed = false) : SinkMessage;
+    public sealed record BacklogRead(string CustomerId, long Revision, long Through, ImmutableArray<CustomerChange> Changes, bool Failed = false) : SinkMessage;
 
     /// <summary>Answers <see cref="SinkEffect.Deliver"/>.</summary>
     /// <param name="Outcomes">One for each change, in the order of the batch; a missing one counts as a retry.</param>
@@ -50,7 +52,9 @@ public abstract record SinkEffect
     public sealed record ReadPage(int Partition, long After, int Max) : SinkEffect;
 
     /// <summary>Read again what of this customer was passed by; answered by <see cref="SinkMessage.BacklogRead"/>.</summary>
-    public sealed record ReadBacklog(string CustomerId, int Partition, long After, int Max) : SinkEffect;
+    /// <param name="AfterRevision">The last revision that is not wanted.</param>
+    /// <param name="Upto">Up to this sequence of its partition all is known to be there.</param>
+    public sealed record ReadBacklog(string CustomerId, long AfterRevision, long Upto, int Max) : SinkEffect;
 
     /// <summary>Tell the receiver; answered by <see cref="SinkMessage.Delivered"/>. No customer is in two batches under way.</summary>
     public sealed record Deliver(long BatchId, ImmutableArray<CustomerChange> Changes) : SinkEffect;

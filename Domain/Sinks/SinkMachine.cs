@@ -106,6 +106,17 @@ public sealed class SinkMachine
         }
     }
 
+    /// <summary>What would be saved now; null: nothing, or a transaction is under way.</summary>
+    public SinkEffect.Mark? Unsaved
+    {
+        get
+        {
+            if (_saving is not null || _stopped) return null;
+            ImmutableArray<PartitionCursor> cursors = [.. _partitions.Where(p => p.Value.Passed > p.Value.Saved).Select(p => new PartitionCursor(p.Key, p.Value.Passed))];
+            return _dirty.Count == 0 && cursors.IsEmpty ? null : new(_numbers, RowsOf(_dirty), cursors, _epoch);
+        }
+    }
+
     /// <summary>Customers that wait, for people to see.</summary>
     public ImmutableArray<DueLink> Rows(int max = 1_000) => [.. _tellers.Values.Select(t => t.Row).OfType<DueLink>().OrderBy(r => r.Key).Take(max)];
 
@@ -290,7 +301,7 @@ public sealed class SinkMachine
     {
         if (teller.Row is { } row) _waiting.Remove((row.NextAttempt, teller.Order, teller.CustomerId));
         teller.Phase = TellerPhase.Reading;
-        teller.ReadAfter = teller.Row!.MarkedAt.Sequence - 1;
+        teller.ReadRevision = teller.Row!.MarkedBy - 1;
         teller.Probes = true;
         teller.Order = _numbers++;
         _toRead.Add(teller.Order, teller);
@@ -305,13 +316,13 @@ public sealed class SinkMachine
             _pages++;
             // The first attempt is for one change alone: it may fail again, and then the others need not have been read.
             var max = teller.Probes ? 1 : _limits.Page;
-            at.Effects.Add(new SinkEffect.ReadBacklog(teller.CustomerId, teller.Row!.MarkedAt.Partition, teller.ReadAfter, max));
+            at.Effects.Add(new SinkEffect.ReadBacklog(teller.CustomerId, teller.ReadRevision, _partitions[teller.Row!.MarkedAt.Partition].Read, max));
         }
     }
 
     void TakeBacklog(SinkMessage.BacklogRead backlog, in Moment at)
     {
-        if (!_tellers.TryGetValue(backlog.CustomerId, out var teller) || teller.Phase != TellerPhase.Reading || backlog.After != teller.ReadAfter) return;
+        if (!_tellers.TryGetValue(backlog.CustomerId, out var teller) || teller.Phase != TellerPhase.Reading) return;
         _pages--;
         if (backlog.Failed)
         {
@@ -321,13 +332,14 @@ public sealed class SinkMachine
             return;
         }
         var partition = _partitions[teller.Row!.MarkedAt.Partition];
-        teller.ReadAfter = Math.Min(backlog.Through, partition.Read);
-        teller.CaughtUp = backlog.Through >= partition.Read || backlog.Through == backlog.After;
+        teller.CaughtUp = backlog.Through >= partition.Read;
+        teller.ReadRevision = Math.Max(teller.ReadRevision, backlog.Revision);
         teller.Phase = TellerPhase.Idle;
         foreach (var change in backlog.Changes)
         {
             // What lies beyond comes with the next page of the partition.
             if (change.Position.Sequence <= partition.Read) Enqueue(teller, change, partition);
+            else teller.ReadRevision = Math.Min(teller.ReadRevision, change.Revision - 1);
         }
         if (teller.Phase == TellerPhase.Idle) GoOn(teller, at);
     }
@@ -552,7 +564,7 @@ public sealed class SinkMachine
             _cursorsBy = DateTimeOffset.MaxValue;
             if (_dirty.Count == 0 && cursors.IsEmpty) return;
             _saving = new(_numbers++, [.. _dirty], cursors, []);
-            ImmutableArray<DueLink> rows = [.. _dirty.Select(c => c.Length == 0 ? _disabled! : _tellers[c].Row!)];
+            var rows = RowsOf(_dirty);
             _dirty.Clear();
             at.Effects.Add(new SinkEffect.Mark(_saving.Ticket, rows, cursors, _epoch));
         }
@@ -563,6 +575,8 @@ public sealed class SinkMachine
             at.Effects.Add(new SinkEffect.Forget(_saving.Ticket, [.. _saving.Gone.Select(c => new LinkKey(c, RowLink))], _epoch));
         }
     }
+
+    ImmutableArray<DueLink> RowsOf(IEnumerable<string> customers) => [.. customers.Select(c => c.Length == 0 ? _disabled! : _tellers[c].Row!)];
 
     void TakeSaved(SinkMessage.Saved saved, in Moment at)
     {
@@ -671,8 +685,8 @@ public sealed class SinkMachine
         /// <summary>All that was passed by has been read again; what pages bring from here on is its own.</summary>
         public bool CaughtUp { get; set; }
 
-        /// <summary>The last sequence read again.</summary>
-        public long ReadAfter { get; set; }
+        /// <summary>The last revision read again.</summary>
+        public long ReadRevision { get; set; }
 
         /// <summary>Its next attempt is for one change alone.</summary>
         public bool Probes { get; set; }

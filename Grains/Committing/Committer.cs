@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
+using OrleansCrm.Grains.Streaming;
 
 namespace OrleansCrm.Grains.Committing;
 
@@ -16,6 +17,7 @@ public sealed class Committer : IAsyncDisposable
     readonly HubClock _clock;
     readonly HubDefinitions _definitions;
     readonly HubMetrics _metrics;
+    readonly ImmutableArray<IJournalListener> _listeners;
     readonly ILogger<Committer> _logger;
     readonly CommitterMachine _machine;
     // Bounded by the machine, which answers at once what it has no room for.
@@ -27,12 +29,13 @@ public sealed class Committer : IAsyncDisposable
     long _lastTicket;
     bool _closing;
 
-    public Committer(ICustomerStore store, HubClock clock, HubDefinitions definitions, HubMetrics metrics, IOptions<CommitterOptions> options, ILogger<Committer> logger)
+    public Committer(ICustomerStore store, HubClock clock, HubDefinitions definitions, HubMetrics metrics, IEnumerable<IJournalListener> listeners, IOptions<CommitterOptions> options, ILogger<Committer> logger)
     {
         _store = store;
         _clock = clock;
         _definitions = definitions;
         _metrics = metrics;
+        _listeners = [.. listeners];
         _logger = logger;
         _machine = new(options.Value, store.Hub.Partitions);
         _loop = Task.Run(LoopAsync);
@@ -148,6 +151,8 @@ public sealed class Committer : IAsyncDisposable
         if (answer is AppendAnswer.Unknown unknown) _logger.BatchUnknown(append.Batch.Commits.Length, unknown.Reason);
         _metrics.BatchEnded(append.Batch.Commits.Length, _clock.Own - sent);
         Tell(new CommitterMessage.Appended(append.BatchId, answer));
+        if (answer is not AppendAnswer.Decided landed) return;
+        foreach (var listener in _listeners) listener.Landed(append.Batch, landed);
     }
 
     // The least: where a partition's last entry was later than the clock, its time is not the clock's.

@@ -45,6 +45,9 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 
     internal int LastUsed => _lastUsed;
 
+    /// <summary>Calls that have no answer yet.</summary>
+    internal int CallsWaiting => _awake?.Waiting.Count ?? 0;
+
     public Task OnActivateAsync(CancellationToken token)
     {
         _scheduler = TaskScheduler.Current;

@@ -29,6 +29,9 @@ public sealed class LocalCustomers : IDisposable
     /// <summary>The number of the sweep that comes next: what a customer that is used notes down.</summary>
     internal int Now => _sweep;
 
+    /// <summary>Who is in memory just now.</summary>
+    internal IEnumerable<CustomerGrain> All => _customers.Keys;
+
     internal void Add(CustomerGrain customer) => _customers.TryAdd(customer, 0);
 
     internal void Remove(CustomerGrain customer) => _customers.TryRemove(customer, out _);

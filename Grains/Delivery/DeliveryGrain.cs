@@ -1,15 +1,19 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
+using Orleans.Runtime;
+using Orleans.Streams.Core;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Delivery;
+using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Placement;
+using OrleansCrm.Grains.Streaming;
 
 namespace OrleansCrm.Grains.Delivery;
 
 /// <summary>Keeps one run of a system's delivery going; the run works beside its turns and blocks none.</summary>
-[PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive]
-public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
+[GrainType("delivery"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive, ImplicitStreamSubscription(JournalStreams.SystemBell)]
+public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain, IStreamSubscriptionObserver
 {
     DeliveryRun? _run;
 
@@ -18,6 +22,7 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
         if (_run is { Ended.IsCompleted: false }) return;
         if (_run is { } ended) await ended.DisposeAsync();
         _run = await DeliveryRun.StartAsync(LaneOf(this.GetPrimaryKeyString()), parts, CancellationToken.None);
+        _run.Leave = DeactivateOnIdle;
     }
 
     public Task Ring(ImmutableArray<PartitionCursor> reached)
@@ -25,6 +30,8 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
         _run?.Ring(reached);
         return Task.CompletedTask;
     }
+
+    public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => Bells.Hear(handleFactory, Ring);
 
     public async Task Pause() => await (await RunningAsync()).PauseAsync(paused: true);
 

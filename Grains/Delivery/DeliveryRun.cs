@@ -10,6 +10,7 @@ using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
+using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Delivery;
 
@@ -80,9 +81,11 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
 
     public string Name => _lane.System;
 
-    public bool IsSink => false;
+    public string Bell => JournalStreams.SystemBell;
 
     public RunFigures Figures { get; private set; }
+
+    public Action? Leave { get; set; }
 
     /// <summary>What keeps it from calling its system; null: nothing.</summary>
     public string? Problem { get; private set; }

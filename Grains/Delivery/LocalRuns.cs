@@ -16,7 +16,8 @@ interface ILocalRun
     /// <summary>Name of its system or sink.</summary>
     string Name { get; }
 
-    bool IsSink { get; }
+    /// <summary>Namespace of the stream that rings for it.</summary>
+    string Bell { get; }
 
     RunFigures Figures { get; }
 
@@ -27,6 +28,9 @@ interface ILocalRun
     Task DrainAsync(TimeSpan most);
 
     Task Ended { get; }
+
+    /// <summary>Lets its grain end, which drains it. Null: it has just begun.</summary>
+    Action? Leave { get; set; }
 }
 
 /// <summary>The deliveries that run on this silo: rung from here without a detour, seen by metrics, drained when the silo stops.</summary>
@@ -43,7 +47,13 @@ public sealed class LocalRuns
     internal void Add(ILocalRun run)
     {
         _runs[run] = true;
-        _ = run.Ended.ContinueWith(_ => _runs.TryRemove(run, out var _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = run.Ended.ContinueWith(
+            _ =>
+            {
+                _runs.TryRemove(run, out var _);
+                run.Leave?.Invoke();
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     internal Task DrainAsync(TimeSpan most) => Task.WhenAll(_runs.Keys.Select(r => r.DrainAsync(most)));

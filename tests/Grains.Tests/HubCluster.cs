@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Orleans.Hosting;
 using Orleans.TestingHost;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
@@ -32,13 +33,13 @@ sealed class HubCluster : IAsyncDisposable
     public IReaderGrain Reader => Cluster.Client.GetGrain<IReaderGrain>(0);
 
     /// <param name="store">Null: one in memory.</param>
-    public static async Task<HubCluster> StartAsync(int silos = 1, ICustomerStore? store = null, Func<ICustomerStore, ICustomerStore>? between = null, Action<IServiceCollection>? more = null)
+    public static async Task<HubCluster> StartAsync(int silos = 1, ICustomerStore? store = null, Func<ICustomerStore, ICustomerStore>? between = null, Action<IServiceCollection>? more = null, Action<ISiloBuilder>? with = null, string? definition = null)
     {
         var ownsStore = store is null;
         store ??= SqliteCustomerStore.Open(new() { DataFolder = null, Secret = Given.Secret });
         if (await store.ReadDefinitionAsync(null, CancellationToken.None) is null)
         {
-            await StoredDefinitions.ApplyAsync(store, Given.Definition, null, CancellationToken.None);
+            await StoredDefinitions.ApplyAsync(store, definition ?? Given.Definition, null, CancellationToken.None);
         }
         var seen = between?.Invoke(store) ?? store;
         var builder = new InProcessTestClusterBuilder((short)silos);
@@ -50,6 +51,7 @@ sealed class HubCluster : IAsyncDisposable
             silo.Services.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning));
             silo.AddHubGrains();
             more?.Invoke(silo.Services);
+            with?.Invoke(silo);
         });
         var cluster = builder.Build();
         await cluster.DeployAsync();

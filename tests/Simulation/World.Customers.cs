@@ -123,7 +123,7 @@ sealed partial class World
 
     Customer? LoadFor(Silo silo, string customerId)
     {
-        var customer = _store.Load(customerId, silo.Hub);
+        var customer = _store.Load(customerId);
         if (customer is not null && _wires.OneIn(4)) _store.KeepSnapshot(customer);
         return customer;
     }

@@ -169,6 +169,7 @@ sealed partial class World
                 else
                 {
                     var landed = rows.Mark(mark);
+                    if (landed == RowsAnswer.Ok) WatchPassed(slot.System, mark);
                     if (_story is not null && mark.Rows.Length > 0) Tell($"{_systems[slot.System].Plan.Name} rows, epoch {mark.Epoch} {landed}: {string.Join(", ", mark.Rows.Select(r => $"{r.CustomerId} {r.LinkId} {r.State}"))}");
                     answer = new DeliveryMessage.Marked(mark.Ticket, unknown ? RowsAnswer.Unknown : landed);
                 }
@@ -178,6 +179,7 @@ sealed partial class World
                 else
                 {
                     var landed = rows.Save(save);
+                    if (landed == RowsAnswer.Ok) WatchLetGo(slot.System, save);
                     if (_story is not null && save.Upserts.Length + save.Removals.Length > 0) Tell($"{_systems[slot.System].Plan.Name} rows, epoch {save.Epoch} {landed}: {string.Join(", ", save.Upserts.Select(r => $"{r.CustomerId} {r.LinkId} {r.State} {r.Reason}"))}; gone {string.Join(", ", save.Removals)}");
                     answer = new DeliveryMessage.RowsSaved(save.Ticket, unknown ? RowsAnswer.Unknown : landed);
                 }

@@ -9,6 +9,7 @@ static class SettingKinds
 {
     public static readonly TextKind Secret = new("a reference to a secret: env:NAME or file:/path", 1_010, Secrets.Reference);
     public static readonly TextKind Address = new("an address that begins with https:// or http://", 2_000, "^https?://[^ /?#@]+([/?][^ #]*)?$");
+    public static readonly TextKind Base = new("an address that begins with https:// or http://, without a query", 2_000, "^https?://[^ /?#@]+(/[^ ?#]*)?$");
     public static readonly TextKind HeaderName = new("a header's name", 64, "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$");
     public static readonly TextKind HeaderValue = new("a header's value", 1_000, "^[ -~]*$");
 
@@ -47,7 +48,7 @@ static class RestSettingsKeys
 {
     static readonly RestDefinition Usual = new() { Url = new("https://example.com") };
 
-    public static readonly Key<string> Url = new("url", SettingKinds.Address, "What all paths follow.", "https://shop.example.com/api/v2", isRequired: true);
+    public static readonly Key<string> Url = new("url", SettingKinds.Base, "What all paths follow.", "https://shop.example.com/api/v2", isRequired: true);
     public static readonly Key<TimeSpan> Timeout = new("timeout", new DurationKind(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)), "The longest that one request may take.", "20s", Duration.Say(Usual.Timeout));
     public static readonly Key<bool> AllowPrivate = new("allowPrivate", new YesNoKind(), SettingKinds.AllowsPrivate, "true", "false");
     public static readonly Key<int> Parallel = new("parallel", new WholeNumberKind(1, 64), "Requests under way at once for one call of many records.", "8", Say.Limit(Usual.Parallel));
@@ -103,7 +104,7 @@ static class RestErrorKeys
     public static readonly Key<JsonPath> Existing = new("existing", new JsonPathKind(), "Where a conflict names the record that is there already.", "error.existingId", "not told");
     public static readonly Key<ImmutableArray<Named<RestMeaning>>> Meanings = new("meanings", new MapKind<RestMeaning>(new TextKind("a code or status, at most 64 characters", 64, "^[A-Za-z0-9_.:-]+$"), new WordKind<RestMeaning>(), 200),
         "What codes and statuses mean, the code first. rejected: never. transient: nothing was done, again. throttled: wait. ambiguous: nobody knows. gone: no such record. conflict: unique value taken.",
-        "{ DUPLICATE: conflict, 423: transient }", "404 and 410 of a known record are gone, 409 of a create is conflict, 429 throttled, 401, 408, 409, 423 and 425 transient, 5xx ambiguous, other 4xx rejected", words: "meanings by code or status");
+        "{ DUPLICATE: conflict, 423: transient }", "404 and 410 of a known record are gone, 409 of a create is conflict, 429 throttled, and so is 503 with a wait, but for a create; 401, 408, 409, 412, 423 and 425 transient, other 5xx ambiguous, other 4xx rejected", words: "meanings by code or status");
 
     public static readonly Shape Shape = new("rest errors", "How a system tells what was wrong.", [Code, Fields, FieldName, Existing, Meanings]);
 }

@@ -24,13 +24,19 @@ static class RestReader
         var auth = system.Has(SystemKeys.Auth) ? Auth(system, errors) : new RestAuth.None();
         foreach (var mapping in mappings) Check(mapping, errors);
         if (settings?.Find(RestSettingsKeys.Url) is not { } url || auth is null) return null;
-        if (Address(url, settings.PlaceOf(RestSettingsKeys.Url), errors) is not { } address) return null;
+        if (Address(url.TrimEnd('/'), settings.PlaceOf(RestSettingsKeys.Url), errors) is not { } address) return null;
 
         var usual = new RestDefinition { Url = address };
+        var timeout = settings.Get(RestSettingsKeys.Timeout, usual.Timeout);
+        var callTime = system.Get(SystemKeys.MaxCallTime, new SystemDefinition("", "", []).MaxCallTime);
+
+        // A write counts as settled after the longest call time, so none may still be under way then.
+        if (timeout >= callTime)
+            errors.Add(settings.PlaceOf(RestSettingsKeys.Timeout), $"A request may take {Duration.Say(timeout)}, and a call no longer than {Duration.Say(callTime)} (maxCallTime).", "Lower the timeout or raise the system's maxCallTime.");
         var rest = system.Find(SystemKeys.Rest);
         return usual with
         {
-            Timeout = settings.Get(RestSettingsKeys.Timeout, usual.Timeout),
+            Timeout = timeout,
             AllowPrivate = settings.Get(RestSettingsKeys.AllowPrivate, usual.AllowPrivate),
             Parallel = settings.Get(RestSettingsKeys.Parallel, usual.Parallel),
             Auth = auth,
@@ -74,7 +80,7 @@ static class RestReader
     /// <summary>An address as the platform takes it; its host may still lead nowhere.</summary>
     public static Uri? Address(string text, Place at, DefinitionErrors errors)
     {
-        if (Uri.TryCreate(text.TrimEnd('/'), UriKind.Absolute, out var address) && address.Scheme is "http" or "https") return address;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https") return address;
         errors.Add(at, "The address cannot be read.", "Write for example https://example.com/path.");
         return null;
     }

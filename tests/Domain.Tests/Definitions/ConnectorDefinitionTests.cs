@@ -48,7 +48,7 @@ public sealed class ConnectorDefinitionTests
         Assert.Equal(DataClass.Personal, sink.Data);
         Assert.Equal([TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1)], sink.Waits);
         Assert.Equal(8, sink.Concurrency);
-        Assert.Equal(new("https://a.example/hook"), sink.Webhook!.Url);
+        Assert.Equal(new("https://a.example/hook/"), sink.Webhook!.Url);
         Assert.Equal(["env:NOW", "env:BEFORE"], sink.Webhook.Secrets);
         Assert.Equal((TimeSpan.FromSeconds(15), true, 20_000), (sink.Webhook.Timeout, sink.Webhook.AllowPrivate, sink.Webhook.BodyBytesMax));
         Assert.Null(sink.JsonLines);
@@ -111,6 +111,10 @@ public sealed class ConnectorDefinitionTests
     }
 
     [Fact]
+    public void A_request_may_not_outlast_the_longest_call() =>
+        Assert.Contains(HubDefinitionReader.Read(Rest(system: "maxCallTime: 30s")).Errors, e => e.Problem.Contains("no longer than 30s", StringComparison.Ordinal));
+
+    [Fact]
     public void Rest_is_for_the_connector_rest_alone() =>
         Assert.Contains(HubDefinitionReader.Read(Rest().Replace("connector: rest", "connector: erp")).Errors, e => e.Problem == "Only the connector rest asks for this.");
 
@@ -137,7 +141,7 @@ public sealed class ConnectorDefinitionTests
 
     [Theory]
     [InlineData("a/b c", "/c/a%2Fb%20c?x=a%2Fb%20c")]
-    [InlineData("..", "/c/%2E%2E?x=%2E%2E")]
+    [InlineData("..", "/c/%252E%252E?x=%252E%252E")]
     public void A_value_in_a_path_stays_one_value(string id, string path)
     {
         var request = Read(Rest(rest: Whole.Replace("'GET /c/{id}'", "'GET /c/{id}?x={id}'"))).System("shop")!.Mappings[0].Rest!.Read!;

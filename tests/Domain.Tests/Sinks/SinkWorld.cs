@@ -168,9 +168,10 @@ sealed class SinkWorld
 
     SinkMessage.BacklogRead ReadBacklog(SinkEffect.ReadBacklog read, int chance)
     {
-        if (chance < 10) return new(read.CustomerId, read.After, read.After, [], Failed: true);
-        ImmutableArray<CustomerChange> changes = [.. _journal[read.Partition].Skip((int)read.After).Take(read.Max)];
-        return new(read.CustomerId, read.After, read.After + changes.Length, [.. changes.Where(c => c.CustomerId == read.CustomerId)]);
+        if (chance < 10) return new(read.CustomerId, read.AfterRevision, 0, [], Failed: true);
+        ImmutableArray<CustomerChange> changes = [.. _journal.SelectMany(j => j).Where(c => c.CustomerId == read.CustomerId && c.Revision > read.AfterRevision).OrderBy(c => c.Revision).Take(read.Max)];
+        var last = changes.IsEmpty ? 0 : changes[^1].Position.Sequence;
+        return new(read.CustomerId, changes.IsEmpty ? read.AfterRevision : changes[^1].Revision, changes.Length < read.Max ? Math.Max(last, read.Upto) : last, changes);
     }
 
     SinkMessage.Delivered Deliver(int run, SinkEffect.Deliver deliver, int chance)

@@ -129,7 +129,7 @@ sealed class FakeStore : IAppendView
     }
 
     /// <summary>The fold of all entries, kept up to date: what the checks and the background see.</summary>
-    public Customer Peek(string customerId, HubDefinition hub)
+    public Customer Peek(string customerId)
     {
         var entries = _entries[customerId];
         var customer = _folds.GetValueOrDefault(customerId);
@@ -138,13 +138,13 @@ sealed class FakeStore : IAppendView
     }
 
     /// <summary>The snapshot and the fold of what came after it; null: there is no such customer.</summary>
-    public Customer? Load(string customerId, HubDefinition hub)
+    public Customer? Load(string customerId)
     {
-        var expected = Fold(customerId, hub);
+        var expected = Fold(customerId);
         return _twin is null ? expected : _twin.Load(customerId, expected);
     }
 
-    Customer? Fold(string customerId, HubDefinition hub)
+    Customer? Fold(string customerId)
     {
         if (!_entries.TryGetValue(customerId, out var entries)) return null;
         var customer = _snapshots.GetValueOrDefault(customerId);
