@@ -17,7 +17,6 @@ public enum WriteKind
 /// <param name="ExternalId">Null for a create.</param>
 /// <param name="CreationKey">Immutable, made before the first call; carried by a create so that it can be found again. Null otherwise.</param>
 /// <param name="StartBefore">The call may not start later: the hub counts the intent as lost after that, plus the system's longest call time.</param>
-[GenerateSerializer, Immutable, Alias("crm.RecordWrite")]
 public sealed record RecordWrite(
     string CustomerId,
     string LinkId,
@@ -32,7 +31,6 @@ public sealed record RecordWrite(
     DateTimeOffset StartBefore)
 {
     /// <summary>Golden values of fields that are not written, but share a text of the system with one that is: joined or cut there. Empty: none does.</summary>
-    [Id(0)]
     public ImmutableArray<FieldStored> Beside { get; init; } = [];
 }
 

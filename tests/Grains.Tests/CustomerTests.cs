@@ -135,7 +135,7 @@ public sealed class CustomerTests
     {
         var definition = hub.ServiceOf<HubDefinitions>(0).Current;
         var stored = (await hub.Store.LoadAsync([id], CancellationToken.None))[0];
-        var decision = CustomerDecision.Decide(id, stored.Fold(definition), [new(1, call)], definition, Given.Noon.AddHours(2));
+        var decision = CustomerDecision.Decide(id, stored.Fold(), [new(1, call)], definition, Given.Noon.AddHours(2));
         var partition = Domain.Committing.Partitions.Of(id, hub.Store.Hub.Partitions);
         var tails = await hub.Store.ReadTailsAsync([partition], CancellationToken.None);
         var answer = await hub.Store.AppendAsync(new(tails, [decision.ToCommit()!]), CancellationToken.None);
