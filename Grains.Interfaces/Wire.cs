@@ -1,6 +1,5 @@
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 
@@ -138,80 +137,5 @@ public sealed class EditConverter : IConverter<Edit, WireEdit>
         CreationKey = value.CreationKey,
         Judged = value.Judged,
         Batch = value.Batch,
-    };
-}
-
-/// <summary>A <see cref="RecordWrite"/> on the wire.</summary>
-[GenerateSerializer, Immutable, Alias("crm.RecordWrite")]
-public struct WireRecordWrite
-{
-    [Id(0)]
-    public required string CustomerId { get; set; }
-
-    [Id(1)]
-    public required string LinkId { get; set; }
-
-    [Id(2)]
-    public long LinkEpoch { get; set; }
-
-    [Id(3)]
-    public long IntentId { get; set; }
-
-    [Id(4)]
-    public WriteKind Kind { get; set; }
-
-    [Id(5)]
-    public required string RecordType { get; set; }
-
-    [Id(6)]
-    public required string Object { get; set; }
-
-    [Id(7)]
-    public string? ExternalId { get; set; }
-
-    [Id(8)]
-    public string? CreationKey { get; set; }
-
-    [Id(9)]
-    public ImmutableArray<FieldWrite> Fields { get; set; }
-
-    [Id(10)]
-    public DateTimeOffset StartBefore { get; set; }
-
-    [Id(11)]
-    public ImmutableArray<FieldStored> Beside { get; set; }
-}
-
-[RegisterConverter]
-public sealed class RecordWriteConverter : IConverter<RecordWrite, WireRecordWrite>
-{
-    public RecordWrite ConvertFromSurrogate(in WireRecordWrite surrogate) => new(
-        surrogate.CustomerId,
-        surrogate.LinkId,
-        surrogate.LinkEpoch,
-        surrogate.IntentId,
-        surrogate.Kind,
-        surrogate.RecordType,
-        surrogate.Object,
-        surrogate.ExternalId,
-        surrogate.CreationKey,
-        surrogate.Fields,
-        surrogate.StartBefore)
-    { Beside = surrogate.Beside };
-
-    public WireRecordWrite ConvertToSurrogate(in RecordWrite value) => new()
-    {
-        CustomerId = value.CustomerId,
-        LinkId = value.LinkId,
-        LinkEpoch = value.LinkEpoch,
-        IntentId = value.IntentId,
-        Kind = value.Kind,
-        RecordType = value.RecordType,
-        Object = value.Object,
-        ExternalId = value.ExternalId,
-        CreationKey = value.CreationKey,
-        Fields = value.Fields,
-        StartBefore = value.StartBefore,
-        Beside = value.Beside,
     };
 }

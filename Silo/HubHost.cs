@@ -1,5 +1,6 @@
 using OrleansCrm.Client;
 using OrleansCrm.Client.Standalone;
+using OrleansCrm.Connectors;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Storage.PostgreSql;
@@ -81,6 +82,7 @@ static class HubHost
         builder.Services.AddSingleton<Grains.IChance, SystemChance>();
         builder.Services.AddSingleton(store);
         builder.Services.AddSingleton<Orleans.Runtime.IFatalErrorHandler>(new SiloFatalErrors(log));
+        builder.Services.AddConnectors();
         builder.Services.AddGateway();
         builder.Services.AddHubHealth();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));

@@ -25,7 +25,7 @@ sealed class RestRecords(HubDefinition hub, SystemDefinition system, MappingDefi
     /// <summary>What is sent for a write; or the fields that cannot be said in this system, and why.</summary>
     public (JsonObject? Body, WriteOutcome.Rejected? Refused) Body(RecordWrite write, ImmutableDictionary<string, string> references)
     {
-        var beside = write.Beside.ToDictionary(b => b.Field, b => (FieldValue?)b.Value, StringComparer.Ordinal);
+        var beside = (write.Beside.IsDefault ? [] : write.Beside).ToDictionary(b => b.Field, b => (FieldValue?)b.Value, StringComparer.Ordinal);
         var mapped = OutgoingMapping.Map(hub, system, mapping, f => beside.GetValueOrDefault(f), write.Fields, value => references.GetValueOrDefault(value.AsText()));
         if (mapped.Problems is [var first, ..]) return (null, new WriteOutcome.Rejected(Written(mapped.Problems, write.Fields), first.Code, first.Fix));
 

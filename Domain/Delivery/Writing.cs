@@ -17,6 +17,8 @@ public enum WriteKind
 /// <param name="ExternalId">Null for a create.</param>
 /// <param name="CreationKey">Immutable, made before the first call; carried by a create so that it can be found again. Null otherwise.</param>
 /// <param name="StartBefore">The call may not start later: the hub counts the intent as lost after that, plus the system's longest call time.</param>
+/// <param name="Beside">Golden values of fields that are not written, but share a text of the system with one that is: joined or cut there. Default or empty: none does.</param>
+[GenerateSerializer, Immutable, Alias("crm.RecordWrite")]
 public sealed record RecordWrite(
     string CustomerId,
     string LinkId,
@@ -28,11 +30,8 @@ public sealed record RecordWrite(
     string? ExternalId,
     string? CreationKey,
     ImmutableArray<FieldWrite> Fields,
-    DateTimeOffset StartBefore)
-{
-    /// <summary>Golden values of fields that are not written, but share a text of the system with one that is: joined or cut there. Empty: none does.</summary>
-    public ImmutableArray<FieldStored> Beside { get; init; } = [];
-}
+    DateTimeOffset StartBefore,
+    ImmutableArray<FieldStored> Beside = default);
 
 /// <param name="Version">Revision at which the golden value last changed: a later write never carries a smaller one.</param>
 /// <param name="Held">What the record is believed to hold; null: nothing is known. Sets and associations go out as the difference against it.</param>

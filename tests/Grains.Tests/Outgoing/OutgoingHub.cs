@@ -55,6 +55,7 @@ sealed class OutgoingHub : IAsyncDisposable
                 fields: { email: email, name: name, phone: phone, friend: friend }
           desk:
             connector: rest
+            maxCallTime: 2s
             {{desk}}
             retryPolicy: { maxRetries: 8, backoff: constant, delay: 100ms }
             mappings:
