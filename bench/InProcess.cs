@@ -5,9 +5,11 @@ using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains;
+using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.PrivatePostgres;
@@ -68,6 +70,7 @@ static class InProcess
         await host.StartAsync();
         var grains = host.Services.GetRequiredService<IGrainFactory>();
 
+        var empty = GC.GetTotalMemory(forceFullCollection: true);
         var seeding = Stopwatch.StartNew();
         var next = 0;
         await Task.WhenAll(Enumerable.Range(0, Callers).Select(async _ =>
@@ -103,6 +106,11 @@ static class InProcess
         Console.WriteLine(Line("  allocated per edit", $"{(GC.GetTotalAllocatedBytes() - allocated) / (double)edits:F0} bytes, {GC.CollectionCount(2) - gc} full collections"));
         Console.WriteLine(Line($"  call of {CallEvents}: p50 / p99", $"{latencies[latencies.Count / 2].TotalMilliseconds:F0} / {latencies[latencies.Count * 99 / 100].TotalMilliseconds:F0} ms"));
         Console.WriteLine(Line("  load of the machine", File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Trim() : "?"));
+
+        // Until the last ones asked for have become text, and the garbage of that is gone.
+        await Task.Delay(host.Services.GetRequiredService<IOptions<CustomerOptions>>().Value.FreezeAfter * 2);
+        var full = GC.GetTotalMemory(forceFullCollection: true);
+        Console.WriteLine(Line("  memory per idle active customer, intake's caches with it", $"{(full - empty) / (double)persons:F0} bytes"));
         await host.StopAsync();
     }
 
