@@ -1,5 +1,6 @@
 using OrleansCrm.Client;
 using OrleansCrm.Client.Standalone;
+using OrleansCrm.Connectors;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Storage.PostgreSql;
@@ -78,6 +79,7 @@ static class HubHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Grains.IChance, SystemChance>();
         builder.Services.AddSingleton(store);
+        builder.Services.AddConnectors();
         builder.Services.AddGateway();
         builder.Services.AddHubHealth();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));

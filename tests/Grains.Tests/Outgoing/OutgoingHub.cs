@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansCrm.Domain.Connecting;
+using OrleansCrm.Domain.Definitions.Reading;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Delivery;
@@ -68,6 +69,7 @@ sealed class OutgoingHub : IAsyncDisposable
           hook:
             connector: webhook
             settings: { url: "https://example.com/hook" }
+            auth: { secret: env:HOOK_SECRET }
             {{sink}}
         """)}}
         {{more}}
@@ -76,10 +78,11 @@ sealed class OutgoingHub : IAsyncDisposable
     public static async Task<OutgoingHub> StartAsync(string? definition = null, int silos = 1, ICustomerStore? store = null, FakeSystems? systems = null)
     {
         systems ??= new();
+        Assert.Empty(HubDefinitionReader.Read(definition ??= Definition()).Errors.Select(e => e.ToString()));
         var cluster = await HubCluster.StartAsync(
             silos,
             store,
-            definition: definition ?? Definition(),
+            definition: definition,
             with: silo =>
             {
                 silo.Services.AddSingleton<IConnectorCatalog>(systems);
