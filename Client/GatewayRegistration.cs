@@ -29,6 +29,7 @@ public static class GatewayRegistration
             kestrel.Limits.MaxRequestBufferSize = Math.Max(kestrel.Limits.MaxRequestLineSize, kestrel.Limits.MaxRequestBufferSize ?? 0);
         });
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<Hub>();
         services.TryAddSingleton<GatewayLimits>();
         services.TryAddSingleton<GatewayMetrics>();
         services.TryAddSingleton<RequestShell>();

@@ -47,7 +47,7 @@ sealed class GatewayMetrics
     {
         // Reasons are constants: the gateway's own, intake's, and the codes of values that no field takes.
         var reasons = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var type in (Type[])[typeof(Reason), typeof(RefusalReason), typeof(ParkReason), typeof(TryAgainReason)])
+        foreach (var type in (Type[])[typeof(Reason), typeof(RefusalReason), typeof(ParkReason), typeof(TryAgainReason), typeof(RefusalCode)])
         {
             foreach (var field in type.GetFields())
             {

@@ -155,8 +155,6 @@ public sealed class EchoTests
         // What the record holds, without a word about what changed or who did it, but for who saved it last.
         void Poll()
         {
-            // As with people: while a call is under way nobody can say which came first, unless the receipt tells.
-            if (_call is not null && !_tellsTimes) return;
             if (_held is { } held)
             {
                 var edit = Edit("target", EditKind.Observation, Field, held, _tellsActors ? _setBy.Kind : ActorKind.Unknown, _tellsVersions ? _version : null);
