@@ -32,7 +32,7 @@ sealed class OutgoingHub : IAsyncDisposable
     public ISinkGrain HookSink => Cluster.Cluster.Client.GetGrain<ISinkGrain>("hook");
 
     /// <summary>A shop reports persons; the desk gets them. A hook is told.</summary>
-    public static string Definition(string desk = "mode: live", string sink = "", string person = "", string more = "") =>
+    public static string Definition(string desk = "mode: live", string sink = "", string person = "", string contacts = "", string more = "") =>
         $$"""
         hub: small
         futureTolerance: 2s
@@ -45,8 +45,13 @@ sealed class OutgoingHub : IAsyncDisposable
               email: email
               name: text
               phone: { type: text, policy: latest }
-              friend: { type: reference, to: person }
+              # To a kind of record that the shop has none of: what it says is the hub's own id, then.
+              friend: { type: reference, to: club }
             {{person}}
+          club:
+            identity: [name]
+            defaults: { data: none, owners: [shop, desk] }
+            fields: { name: text }
         systems:
           shop:
             connector: rest
@@ -63,6 +68,7 @@ sealed class OutgoingHub : IAsyncDisposable
               contacts:
                 recordType: person
                 delete: delete
+                {{contacts}}
                 fields: { email: email, name: name, phone: phone, friend: friend }
         {{(sink.Length == 0 ? "" : $$"""
         sinks:
