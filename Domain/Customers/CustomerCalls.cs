@@ -14,7 +14,7 @@ public abstract record CustomerCall
 
     /// <summary>Plans one link and, where there is something to write, records the intent. Answered by a <see cref="BeginAnswer"/>.</summary>
     /// <param name="Allowed">What the system's guard lets through now; a plan that needs more waits.</param>
-    /// <param name="AtLeast">The revision that made the link due: an activation that has not heard of it loads before it answers.</param>
+    /// <param name="AtLeast">The revision that made the link due: an activation that has not heard of it loads before it answers. The largest number: not known, load in any case.</param>
     public sealed record Begin(string LinkId, Operations Allowed = Operations.All, long AtLeast = 0) : CustomerCall;
 
     /// <summary>Records what became of an intent. Answered by an <see cref="EndAnswer"/>.</summary>
@@ -86,7 +86,7 @@ public abstract record BeginAnswer : CustomerAnswer
     /// <summary>An earlier call may still be under way or has ended ambiguously: not before <paramref name="NotBefore"/> read the record (by id, else by creation key) and report it with <see cref="CustomerCall.Seen"/>, then begin again.</summary>
     public sealed record ReadFirst(long LinkEpoch, string Object, string? ExternalId, string? CreationKey, DateTimeOffset NotBefore) : BeginAnswer;
 
-    /// <summary>Something else must happen first: a reference, a required field (the customer makes the link due again when it has), or <c>guard</c> when the plan needs operations that were not allowed.</summary>
+    /// <summary>Something else must happen first: a reference, a required field (the customer makes the link due again when it has), <c>settling</c> while a field goes to and fro, or <c>guard</c> when the plan needs operations that were not allowed.</summary>
     public sealed record Wait(string Reason, Operations Needs = Operations.None) : BeginAnswer;
 
     /// <summary>Only a person can help.</summary>
