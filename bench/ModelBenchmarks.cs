@@ -35,7 +35,7 @@ public class ModelBenchmarks
 
     /// <summary>Bound: 100 µs.</summary>
     [Benchmark]
-    public Customer? FoldSixteen() => CustomerFold.Apply(_customer, _tail, Person.Hub);
+    public Customer? FoldSixteen() => CustomerFold.Apply(_customer, _tail);
 
     [Benchmark]
     public Customer BeginAndEnd() => Person.Deliver(_edited, _edited.Links[1].Id, _now).After;
@@ -64,5 +64,5 @@ public class ModelBenchmarks
 
     /// <summary>What a silo does that loads a customer: snapshot, sixteen entries, fold.</summary>
     [Benchmark]
-    public Customer? Load() => CustomerFold.Apply(CustomerJson.Read(_customerText), _tail, Person.Hub);
+    public Customer? Load() => CustomerFold.Apply(CustomerJson.Read(_customerText), _tail);
 }

@@ -11,11 +11,13 @@ switch (args)
         // In this process: the default looks for a project file that is named as the assembly, and ours are not.
         BenchmarkRunner.Run<ModelBenchmarks>(DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(new InProcessEmitToolchain(TimeSpan.FromMinutes(5), logOutput: true))), rest);
         return 0;
+    case ["http", .. var rest]:
+        return await OrleansCrm.Bench.Http.HttpLoad.RunAsync(rest);
     case ["--smoke"]:
         return Smoke.Run(Console.Out, texts: false) ? 0 : 1;
     case ["sizes"]:
         return Smoke.Run(Console.Out, texts: true) ? 0 : 1;
     default:
-        Console.Error.WriteLine("Usage: model [BenchmarkDotNet options] | sizes | --smoke");
+        Console.Error.WriteLine("Usage: http [options] | model [BenchmarkDotNet options] | sizes | --smoke");
         return 2;
 }

@@ -10,29 +10,30 @@ namespace OrleansCrm.Domain.Claims;
 /// in which its members arrived cannot matter. Immutable.
 /// </summary>
 /// <remarks>
-/// Bounded: beyond <see cref="StatementsMax"/> the earliest statements are folded into <see cref="Past"/>, beyond
-/// <see cref="WritesMax"/> the earliest settled writes are forgotten. A stamp may then only become earlier.
+/// Bounded by those who add to it: what is too much, <see cref="Customers.Forgetting"/> chooses where it is decided, and the entry names it.
+/// So adding and taking away need no rules, and a fold under any definition makes the same set.
 /// </remarks>
 public sealed class FieldEvidence
 {
-    public const int StatementsMax = 8;
-    public const int WritesMax = 8;
-    public const int PastMax = 16;
+    /// <summary>Most statements that are left after a decision.</summary>
+    public const int StatementsMax = 16;
 
-    public static FieldEvidence None { get; } = new([], [], []);
+    /// <summary>Most writes that are left after one of them has ended; one more may be under way.</summary>
+    public const int WritesMax = 8;
+
+    public static FieldEvidence None { get; } = new([], []);
+
+    // More than this many statements meet only where many edits of one field are decided together.
+    const int OnStackMax = 64;
 
     // The judgement under one set of rules: pure, so that computing it twice in a race does no harm.
     Judgement? _judgement;
 
-    public FieldEvidence(ImmutableArray<Claim> past, ImmutableArray<Statement> statements, ImmutableArray<FieldIntent> writes)
+    public FieldEvidence(ImmutableArray<Statement> statements, ImmutableArray<FieldIntent> writes)
     {
-        Past = past;
         Statements = statements;
         Writes = writes;
     }
-
-    /// <summary>What the statements that were dropped beyond the bound amount to: earlier values with their stamps, oldest first.</summary>
-    public ImmutableArray<Claim> Past { get; }
 
     /// <summary>In their total order, each edit once.</summary>
     public ImmutableArray<Statement> Statements { get; }
@@ -41,23 +42,17 @@ public sealed class FieldEvidence
     public ImmutableArray<FieldIntent> Writes { get; }
 
     /// <summary>Adds what an edit says. The same edit twice is the same as once.</summary>
-    public FieldEvidence With(Statement statement, FieldRules rules)
+    public FieldEvidence With(Statement statement)
     {
-        var at = 0;
-        while (at < Statements.Length)
+        var at = Statements.Length;
+        while (at > 0)
         {
-            var order = Statement.Compare(Statements[at], statement);
+            var order = Statement.Compare(Statements[at - 1], statement);
             if (order == 0) return this;
-            if (order > 0) break;
-            at++;
+            if (order < 0) break;
+            at--;
         }
-        if (Past.Length > 0 && EditEvidence.Compare(statement.By, Past[^1].LastBy) <= 0) return new(InsertPast(Past, statement), Statements, Writes);
-        var statements = Statements.Insert(at, statement);
-        if (statements.Length <= StatementsMax) return new(Past, statements, Writes);
-
-        var earliest = statements[0];
-        var past = DropInto(Past, earliest, new FieldEvidence(Past, statements, Writes), rules);
-        return new(past, statements.RemoveAt(0), Writes);
+        return new(Statements.Insert(at, statement), Writes);
     }
 
     /// <summary>Whether the statement is here already: to add it again would change nothing.</summary>
@@ -71,51 +66,49 @@ public sealed class FieldEvidence
     }
 
     /// <summary>Adds a write of ours, or what has become of it.</summary>
-    /// <param name="forgetBefore">Settled writes that a later one has replaced, and that ended before this, can have no echo under way any more.</param>
-    public FieldEvidence With(FieldIntent write, DateTimeOffset forgetBefore, FieldRules rules)
+    public FieldEvidence With(FieldIntent write)
     {
         var writes = Writes;
         for (var i = 0; i < writes.Length; i++)
         {
             if (writes[i].Intent.Id != write.Intent.Id || writes[i].Intent.Start != write.Intent.Start) continue;
-            return new(Past, Statements, write.Intent.State == IntentState.NotDone ? writes.RemoveAt(i) : writes.SetItem(i, write));
+            return new(Statements, write.Intent.State == IntentState.NotDone ? writes.RemoveAt(i) : writes.SetItem(i, write));
         }
-        if (write.Intent.State == IntentState.NotDone) return this;
-        return new FieldEvidence(Past, Statements, Writes.Add(write)).Forgetting(forgetBefore, rules);
+        return write.Intent.State == IntentState.NotDone ? this : new(Statements, writes.Add(write));
     }
 
-    FieldEvidence Forgetting(DateTimeOffset before, FieldRules rules)
+    /// <summary>What is left when an entry says that some of it is forgotten. Each name takes away one statement or write, the earliest of that name.</summary>
+    public FieldEvidence Without(ImmutableArray<string> edits, ImmutableArray<long> intents)
     {
-        var done = LastDone();
-        var writes = Writes;
-        for (var i = 0; i < writes.Length - 1; i++)
-        {
-            var intent = writes[i].Intent;
-            if (intent.IsUnsettled || ReferenceEquals(writes[i], done) || !(intent.End < before || writes.Length > WritesMax)) continue;
-            writes = writes.RemoveAt(i--);
-        }
-        if (writes.Length == Writes.Length) return this;
-
-        // What they explained is an echo for ever: without them it would look like an edit.
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
-        FindEchoes(rules, aspect: null, echoes);
-        var remaining = new FieldEvidence(Past, Statements, writes);
-        Span<bool> still = stackalloc bool[StatementsMax + 1];
-        remaining.FindEchoes(rules, aspect: null, still);
         var statements = Statements;
-        for (var i = Statements.Length - 1; i >= 0; i--)
+        foreach (var edit in edits)
         {
-            if (echoes[i] && !still[i]) statements = statements.RemoveAt(i);
+            for (var i = 0; i < statements.Length; i++)
+            {
+                if (statements[i].By.EditId != edit) continue;
+                statements = statements.RemoveAt(i);
+                break;
+            }
         }
-        return new(Past, statements, writes);
+        var writes = Writes;
+        foreach (var intent in intents)
+        {
+            for (var i = 0; i < writes.Length; i++)
+            {
+                if (writes[i].Intent.Id != intent) continue;
+                writes = writes.RemoveAt(i);
+                break;
+            }
+        }
+        return new(statements, writes);
     }
 
     /// <summary>What two sets of evidence about one record know together.</summary>
-    public FieldEvidence Union(FieldEvidence other, FieldRules rules)
+    public FieldEvidence Union(FieldEvidence other)
     {
         var writes = Writes.AddRange(other.Writes.Where(w => !Writes.Any(o => o.Intent.Start == w.Intent.Start && o.Intent.Id == w.Intent.Id)));
-        var union = new FieldEvidence(Past.IsEmpty ? other.Past : Past, Statements, [.. writes.OrderBy(w => w.Intent.Start)]);
-        foreach (var statement in other.Statements) union = union.With(statement, rules);
+        var union = new FieldEvidence(Statements, [.. writes.OrderBy(w => w.Intent.Start)]);
+        foreach (var statement in other.Statements) union = union.With(statement);
         return union;
     }
 
@@ -123,7 +116,7 @@ public sealed class FieldEvidence
     public FieldEvidence Reverting(Func<EditEvidence, bool> undone)
     {
         if (!Statements.Any(s => undone(s.By) && !s.By.IsReverted)) return this;
-        return new(Past, [.. Statements.Select(s => undone(s.By) && !s.By.IsReverted ? s with { By = s.By with { IsReverted = true } } : s)], Writes);
+        return new([.. Statements.Select(s => undone(s.By) && !s.By.IsReverted ? s with { By = s.By with { IsReverted = true } } : s)], Writes);
     }
 
     /// <summary>What the record claims; null: nothing eligible was ever said, or only echoes of our own writes.</summary>
@@ -145,22 +138,75 @@ public sealed class FieldEvidence
     /// <summary>Whether a statement reports a value that is there because we put it there.</summary>
     public bool IsEcho(Statement statement, FieldRules rules)
     {
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
         FindEchoes(rules, aspect: null, echoes);
         var at = Statements.IndexOf(statement);
         return at >= 0 && echoes[at];
     }
 
-    /// <summary>Whether a report that passes for an echo may as well be somebody's word: nothing but a write whose end nobody knows explains it, it does not carry our mark, and it is from after the last time at which that write could take effect.</summary>
-    public bool IsDoubtfulEcho(Statement statement, FieldRules rules)
+    /// <summary>For each statement, whether it is an echo.</summary>
+    internal bool[] EchoesOf(FieldRules rules)
     {
-        if (statement.By.Actor.Kind == ActorKind.Hub) return false;
+        var echoes = new bool[Statements.Length];
+        FindEchoes(rules, aspect: null, echoes);
+        return echoes;
+    }
+
+    /// <summary>The latest time at which somebody may have refused consent behind a report that passes for an echo of our own refusal; null: there is none, or a write that was taken explains each.</summary>
+    /// <remarks>
+    /// For any other value it is enough that a report is probably ours. A person's no, said while we wrote one, must not be lost for
+    /// a probability. It counts as a refusal of that time, and no more: it makes no claim and starts no fight.
+    /// </remarks>
+    public Stamp? MayBeRefusedAt(FieldRules rules)
+    {
+        if (Writes.IsEmpty) return null;
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
+        FindEchoes(rules, aspect: null, echoes);
+        Stamp? latest = null;
+        for (var i = 0; i < Statements.Length; i++)
+        {
+            if (echoes[i] && MayRefuse(Statements[i], rules) is { } by && !(by.ToStamp() <= latest)) latest = by.ToStamp();
+        }
+        return latest;
+    }
+
+    /// <summary>The evidence of the no that somebody may have said behind an echo; null: nobody did.</summary>
+    internal EditEvidence? MayRefuse(Statement echo, FieldRules rules)
+    {
+        var by = echo.By;
+        if (!rules.IsRefusal(echo.Value) || by.Actor.Kind == ActorKind.Hub) return null;
+        DateTimeOffset? lastEffect = null;
         foreach (var write in Writes)
         {
-            if (write.Refused || !Matches(write, statement.Value, rules, aspect: null)) continue;
-            if (!write.Intent.MayStillTakeEffect || !IsAfter(statement.By, write.Intent, rules)) return false;
+            if (write.IsRefusalTold || IsBefore(by, write.Intent, rules) || !Matches(write, echo.Value, rules, aspect: null)) continue;
+            if (Explains(write, by)) return null;
+            var effect = write.Intent.SavedAt ?? LastEffect(write.Intent, rules) + rules.ClockTolerance;
+            if (!(effect <= lastEffect)) lastEffect = effect;
         }
-        return true;
+        // A change was made at its time. Who only sees a no there sees ours, once we have put it there: somebody else's came before.
+        return (by.IsChange && by.TimeTold) || !(lastEffect < by.Time) ? by : by with { Time = lastEffect.Value };
+    }
+
+    /// <summary>Whether a report of what a write put there needs nobody else: the system answered that it took the write, over another value.</summary>
+    static bool Explains(FieldIntent write, EditEvidence by)
+    {
+        if (write.Intent is not { State: IntentState.Done, IsReadBack: false } intent) return false;
+        if (intent.Kind != Delivery.WriteKind.Create && (write.Before is not { } before || before == write.Value)) return false;
+        // The version of our answer, and yet from before our save: the save made none, and this one is somebody else's.
+        return !(by.TimeTold && by.Time < intent.SavedAt && by.Version is { } version && version == intent.SavedVersion);
+    }
+
+    /// <summary>Whether an edit says nothing but that a write of ours has been saved.</summary>
+    internal bool IsSurelyEcho(FieldValue value, EditEvidence by, FieldRules rules)
+    {
+        foreach (var write in Writes)
+        {
+            // Whether an open write was made at all only its end tells.
+            if (write.Intent.State != IntentState.Done || write.Refused || (write.Value != value && write.Rendering != value) || IsOlder(by, write.Intent)) continue;
+            if (by.Actor.Kind == ActorKind.Hub && KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (write.Intent.SavedVersion is { } saved && by.Version == saved && (!rules.IsRefusal(value) || by.Actor.Kind == ActorKind.Hub || Explains(write, by))) return true;
+        }
+        return false;
     }
 
     /// <summary>Whether a value is one of our writes as the record shows it: the value written, or this system's rendering of it.</summary>
@@ -169,10 +215,6 @@ public sealed class FieldEvidence
     /// <summary>Whether the record is known to have held an aspect of the value (a member of a set) before it claimed to hold none: only then was it taken away there.</summary>
     public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect)
     {
-        foreach (var claim in Past)
-        {
-            if (!aspect(claim.Value).IsCleared && EditEvidence.Compare(claim.By, none.LastBy) < 0) return true;
-        }
         foreach (var statement in Statements)
         {
             if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
@@ -251,14 +293,11 @@ public sealed class FieldEvidence
 
     ImmutableArray<Claim> Walk(FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
-        if (Statements.IsEmpty) return aspect is null ? Past : Fold(Past, aspect);
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
+        if (Statements.IsEmpty) return [];
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
         if (!Writes.IsEmpty) FindEchoes(rules, aspect, echoes);
 
-        var claims = ImmutableArray.CreateBuilder<Claim>(Past.Length + 1);
-        // Two claims of one value in a row are two: something of ours stood between them.
-        if (aspect is null) claims.AddRange(Past);
-        else foreach (var claim in Past) Extend(claims, claim with { Value = aspect(claim.Value) });
+        var claims = ImmutableArray.CreateBuilder<Claim>(1);
         // The latest evidence that the record held something else than the claim at hand, from a statement that may make no claim.
         EditEvidence? between = null;
         FieldValue? betweenValue = null;
@@ -315,7 +354,7 @@ public sealed class FieldEvidence
         {
             if (write.Intent.State != IntentState.Done || write.Refused || Matches(write, value, rules, aspect)) continue;
             var at = write.Intent.SavedAt ?? write.Intent.Start;
-            if (at > statement.By.Time || IsBefore(statement.By, write.Intent, rules) || (last is not null && at < last.LastBy.Time)) continue;
+            if (at > statement.By.Time || !Contradicts(statement.By, write.Intent, rules) || (last is not null && at < last.LastBy.Time)) continue;
             if (rules.Planted == PlantedFault.WritesAreNotEvidence) continue;
             var stamp = Stamp.At(at, write.Intent.SavedVersion, "");
             if (found is null || stamp > found) found = stamp;
@@ -346,34 +385,45 @@ public sealed class FieldEvidence
     {
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
-        if (write.Refused || !Matches(write, value, rules, aspect)) return false;
+        if (write.IsRefusalTold || !Matches(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
         if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
         if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
+        // A write that was given up took effect within the longest call time or not at all. Its report may come at any time later, but
+        // speaks of a time within: what was there after that, once we had seen something else, somebody has set.
+        if (write.IsGivenUp && IsAfter(statement.By, write.Intent, rules)) return false;
 
         // A foreign value reported in between: who then reports ours has set it again.
-        foreach (var claim in Past)
-        {
-            if (!Matches(write, aspect is null ? claim.Value : aspect(claim.Value), rules, aspect) && IsAfter(claim.LastBy, write.Intent, rules)) return false;
-        }
         for (var i = 0; i < index; i++)
         {
-            if (echoes[i]) continue;
             var other = Statements[i];
+            // Also our own later write, where its echo shows that it held before this.
+            if (echoes[i] && !IsLater(statement.By, other.By, rules)) continue;
             if (!Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect) && IsAfter(other.By, write.Intent, rules)) return false;
         }
-        // A later write of ours that surely held: after it, our older value can only have been set by somebody.
-        // Without a time of its own, though, the report may simply be late.
+        // A later write of ours that surely held: after it, our older value can only have been set by somebody, once it can take effect
+        // no more. Without a time of its own, though, the report may simply be late.
         foreach (var later in Writes)
         {
-            if (later.Intent.State != IntentState.Done || later.Refused || later.Intent.Start <= write.Intent.Start || write.Intent.MayStillTakeEffect) continue;
+            if (later.Intent.State != IntentState.Done || later.Refused || later.Intent.Start <= write.Intent.Start) continue;
             if (Matches(later, value, rules, aspect)) continue;
-            if (IsAfter(statement.By, later.Intent, rules)) return false;
+            if (IsAfter(statement.By, later.Intent, rules) && IsAfter(statement.By, write.Intent, rules)) return false;
         }
         return true;
     }
+
+    /// <summary>Whether the record was surely saved anew between two reports. One may round its time where the other does not.</summary>
+    static bool IsLater(EditEvidence edit, EditEvidence other, FieldRules rules)
+    {
+        if (edit.Version is { } version && other.Version is { } before) return version > before;
+        return edit.TimeTold && other.TimeTold && edit.Time > other.Time + rules.ClockTolerance;
+    }
+
+    /// <summary>Whether a report of another value tells that our write did not last. One that may have crossed it says nothing new; without a time of its own it is taken to have been made as it came.</summary>
+    static bool Contradicts(EditEvidence edit, Intent write, FieldRules rules) =>
+        edit.TimeTold && write.SavedAt is null ? IsAfter(edit, write, rules) : !IsBefore(edit, write, rules);
 
     bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
@@ -414,81 +464,47 @@ public sealed class FieldEvidence
         Statement? statement = Statements.IsEmpty ? null : Statements[^1];
         var write = LastDone();
         if (rules.Planted == PlantedFault.LedgerInsteadOfKnown && write is not null) return new(write.Rendering ?? write.Value, true);
-        if (statement is null)
-        {
-            if (write is not null) return new(write.Rendering ?? write.Value, true);
-            return Past.IsEmpty ? Known.Nothing : new(Past[^1].Value, true);
-        }
+        if (statement is null) return write is null ? Known.Nothing : new(write.Rendering ?? write.Value, true);
         if (write is null || Matches(write, statement.Value, rules, aspect: null)) return new(statement.Value, true);
         if (IsBefore(statement.By, write.Intent, rules)) return new(write.Rendering ?? write.Value, true);
-        return new(statement.Value, IsAfter(statement.By, write.Intent, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
+        // What follows a read that showed our value has come last, as far as anybody knows; a call that takes effect later still is reported.
+        var ended = write.Intent.End ?? write.Intent.StartBefore;
+        return new(statement.Value, IsAfter(statement.By, write.Intent, ended, rules) || rules.Planted == PlantedFault.DoubtIsCertainty);
     }
 
-    /// <summary>Whether the edit preceded the write, whatever clocks say.</summary>
+    /// <summary>Whether the edit preceded the write, whatever a system's clock says.</summary>
     internal static bool IsOlder(EditEvidence edit, Intent write) =>
-        edit.Version is { } version && write.SavedVersion is { } saved ? version < saved : edit.ReceivedAt < write.Start;
+        // What we had heard before we wrote had happened before we wrote, and is no effect of it. A version cannot tell: a save that
+        // finds everything as it should be makes none, and answers with the version that somebody else has made.
+        edit.ReceivedAt <= write.Start || (edit.Version is { } version && write.SavedVersion is { } saved && version < saved);
 
     /// <summary>Whether the edit surely preceded the write's effect.</summary>
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)
     {
-        if (edit.Version is { } version && write.SavedVersion is { } saved) return version < saved;
-        // What we had heard before we wrote had happened before we wrote, whatever the system's clock says.
-        if (edit.ReceivedAt < write.Start) return true;
-        if (!edit.TimeTold) return false;
+        if (IsOlder(edit, write)) return true;
+        if (IsOurRecord(write) || (edit.Version is not null && write.SavedVersion is not null) || !edit.TimeTold) return false;
+        if (edit.IsHubTime) return edit.Time < write.Start;
         return write.SavedAt is { } at ? edit.Time < at : edit.Time < write.Start - rules.ClockTolerance;
     }
 
-    /// <summary>Whether the edit surely followed the write's effect. Asked of values other than the written one: in the very version that the write made, such a value was put there after ours.</summary>
-    static bool IsAfter(EditEvidence edit, Intent write, FieldRules rules)
+    /// <summary>Whether the edit surely followed the last moment at which the write can have taken effect. Asked of values other than the written one: in the very version that the write made, such a value was put there after ours.</summary>
+    static bool IsAfter(EditEvidence edit, Intent write, FieldRules rules) => IsAfter(edit, write, LastEffect(write, rules), rules);
+
+    static bool IsAfter(EditEvidence edit, Intent write, DateTimeOffset lastEffect, FieldRules rules)
     {
-        if (edit.Version is { } version && write.SavedVersion is { } saved) return version >= saved;
+        if (IsOlder(edit, write)) return false;
+        if (IsOurRecord(write) || (edit.Version is not null && write.SavedVersion is not null)) return true;
         if (!edit.TimeTold) return false;
-        if (write.SavedAt is { } at) return edit.Time > at;
-        var latest = write.State == IntentState.Done ? write.End ?? write.StartBefore : write.StartBefore + rules.MaxCallTime;
-        return edit.Time > latest + rules.ClockTolerance;
+        if (edit.IsHubTime) return edit.Time >= lastEffect;
+        return write.SavedAt is { } at ? edit.Time > at : edit.Time > lastEffect + rules.ClockTolerance;
     }
 
-    // The earliest statement leaves; what it amounts to stays as a claim of the past.
-    static ImmutableArray<Claim> DropInto(ImmutableArray<Claim> past, Statement earliest, FieldEvidence whole, FieldRules rules)
-    {
-        Span<bool> echoes = stackalloc bool[StatementsMax + 1];
-        whole.FindEchoes(rules, aspect: null, echoes);
-        if (echoes[0]) return past;
-        // A refusal of consent is remembered, whatever else the policy makes of who said it.
-        if (!rules.Counts(earliest) && !rules.IsRefusal(earliest.Value)) return past;
-        var claims = rules.Counts(earliest)
-            ? new FieldEvidence(past, [earliest], whole.Writes).Walk(rules, aspect: null)
-            : past.Add(new Claim(earliest.Value, earliest.By.ToStamp(), earliest.By, earliest.By));
-        if (claims.Length <= PastMax) return claims;
+    /// <summary>A record that our call has made: whatever is reported of it came after.</summary>
+    static bool IsOurRecord(Intent write) => write is { Kind: Delivery.WriteKind.Create, State: IntentState.Done, IsReadBack: false };
 
-        // Beyond the bound a value's first and last time stay, then the latest ones.
-        var keep = claims.Where((claim, i) => i == claims.Length - 1
-            || !claims.Take(i).Any(c => c.Value == claim.Value) || !claims.Skip(i + 1).Any(c => c.Value == claim.Value)).ToList();
-        while (keep.Count > PastMax) keep.RemoveAt(1);
-        return [.. keep];
-    }
-
-    static ImmutableArray<Claim> InsertPast(ImmutableArray<Claim> past, Statement late)
-    {
-        var stamp = late.By.IsChange ? late.By.ToStamp() : late.By.Since is { } since ? Stamp.JustAfter(since, null, late.By.EditId) : Stamp.Initial;
-        if (past.Any(c => c.Value == late.Value && c.Stamp == stamp)) return past;
-        var at = past.Length - 1;
-        while (at > 0 && EditEvidence.Compare(past[at - 1].LastBy, late.By) > 0) at--;
-        return past.Length >= PastMax ? past : past.Insert(at, new Claim(late.Value, stamp, late.By, late.By));
-    }
-
-    static ImmutableArray<Claim> Fold(ImmutableArray<Claim> past, Func<FieldValue, FieldValue> aspect)
-    {
-        var claims = ImmutableArray.CreateBuilder<Claim>(past.Length);
-        foreach (var claim in past) Extend(claims, claim with { Value = aspect(claim.Value) });
-        return claims.DrainToImmutable();
-    }
-
-    static void Extend(ImmutableArray<Claim>.Builder claims, Claim claim)
-    {
-        if (claims.Count > 0 && claims[^1].Value == claim.Value) claims[^1] = claims[^1] with { LastBy = claim.LastBy };
-        else claims.Add(claim);
-    }
+    /// <summary>The last moment at which the write can have taken effect, by the hub's clock.</summary>
+    static DateTimeOffset LastEffect(Intent write, FieldRules rules) =>
+        write is { State: IntentState.Done, IsReadBack: false } ? write.End ?? write.StartBefore : write.StartBefore + rules.MaxCallTime;
 
     sealed record Judgement(FieldRules Rules, ImmutableArray<Claim> Claims, Known Known);
 }

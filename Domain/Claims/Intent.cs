@@ -44,6 +44,9 @@ public sealed record Intent
 
     public long? SavedVersion { get; init; }
 
+    /// <summary>No answer to the call told its end: the record was read, and <see cref="State"/> says what it showed. The call may have had no part in that, and may take effect until the longest call time is over.</summary>
+    public bool IsReadBack { get; init; }
+
     /// <summary>Nothing may be begun on the record before this is settled.</summary>
     public bool IsUnsettled => State is IntentState.Open or IntentState.Ambiguous;
 
@@ -55,4 +58,11 @@ public sealed record Intent
 /// <param name="Rendering">What the system made of the value on save, tied to this write; null: nothing else.</param>
 /// <param name="GoldenVersion">The version of the golden value that was written.</param>
 /// <param name="Refused">The call went through, but the system left this field as it was.</param>
-public sealed record FieldIntent(Intent Intent, FieldValue Value, FieldValue? Before, long GoldenVersion, FieldValue? Rendering = null, bool Refused = false);
+public sealed record FieldIntent(Intent Intent, FieldValue Value, FieldValue? Before, long GoldenVersion, FieldValue? Rendering = null, bool Refused = false)
+{
+    /// <summary>The system said that it left the field as it was: no report can be an echo of this write.</summary>
+    public bool IsRefusalTold => Refused && !Intent.IsReadBack;
+
+    /// <summary>Nobody told the end, and a read after the longest call time did not show the value: the write never took effect, or somebody replaced it before we looked.</summary>
+    public bool IsGivenUp => Intent.State == IntentState.Lost || (Refused && Intent.IsReadBack);
+}

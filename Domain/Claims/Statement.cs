@@ -18,6 +18,9 @@ public sealed record EditEvidence
     /// <summary>False: <see cref="Time"/> is the time of first acceptance, by the hub's clock.</summary>
     public bool TimeTold { get; init; } = true;
 
+    /// <summary>The hub itself took <see cref="Time"/>, when it read the record or heard what its call had left there: no clock but its own is in it.</summary>
+    public bool IsHubTime { get; init; }
+
     /// <summary>Observation only: a time at which the record was still unmodified; null: unknown.</summary>
     public DateTimeOffset? Since { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OrleansCrm.Domain.Committing;
 
 namespace OrleansCrm.Domain.Customers;
@@ -6,12 +7,16 @@ namespace OrleansCrm.Domain.Customers;
 public abstract record ActivationMessage
 {
     /// <summary>The store's state at the tail of the customer's entries; null: it does not exist yet.</summary>
-    public sealed record Loaded(Customer? Customer) : ActivationMessage;
+    /// <param name="IsRemembered">The shell kept it from an earlier load or commit: somebody may have written since, so where that matters it is loaded anew.</param>
+    public sealed record Loaded(Customer? Customer, bool IsRemembered = false) : ActivationMessage;
 
     public sealed record LoadFailed(string Reason) : ActivationMessage;
 
     /// <param name="Ticket">Chosen by the shell; given back with the answer.</param>
     public sealed record Called(long Ticket, CustomerCall Call) : ActivationMessage;
+
+    /// <summary>Calls that arrived together and are decided together, in this order. Those beyond the inbox's bound are answered <see cref="CustomerAnswer.TryAgain"/>.</summary>
+    public sealed record CalledTogether(ImmutableArray<Asked> Calls) : ActivationMessage;
 
     /// <summary>The end of the one commit under way.</summary>
     public sealed record Ended(CommitAnswer Answer) : ActivationMessage;

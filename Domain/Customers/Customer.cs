@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
 
+[GenerateSerializer, Alias("crm.CustomerStatus")]
 public enum CustomerStatus
 {
     Living,

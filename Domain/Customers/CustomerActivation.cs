@@ -32,17 +32,23 @@ public sealed class CustomerActivation(string customerId)
     /// <summary>The committed state, for reads; null before it was loaded and for a customer that does not exist.</summary>
     public Customer? Committed => _committed;
 
+    /// <summary>Whether <see cref="Committed"/> was ever known: then null means that there is no such customer.</summary>
+    public bool IsLoaded => _loaded;
+
     public bool IsIdle => _inbox.Count == 0 && _underWay is null && !_loading;
 
     public void Step(ActivationMessage message, HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
     {
         switch (message)
         {
-            case ActivationMessage.Called called: Called(called, effects); break;
+            case ActivationMessage.Called called: Called(called.Ticket, called.Call, effects); break;
+            case ActivationMessage.CalledTogether together:
+                foreach (var (ticket, call) in together.Calls) Called(ticket, call, effects);
+                break;
             case ActivationMessage.Loaded loaded:
                 _loading = false;
                 _loaded = true;
-                _fresh = true;
+                _fresh = !loaded.IsRemembered;
                 _committed = loaded.Customer;
                 break;
             case ActivationMessage.LoadFailed failed: GiveUp("load: " + failed.Reason, effects); break;
@@ -51,14 +57,14 @@ public sealed class CustomerActivation(string customerId)
         if (_loaded && _underWay is null && _inbox.Count > 0 && !_ended) DecideNext(hub, now, effects);
     }
 
-    void Called(ActivationMessage.Called called, ICollection<ActivationEffect> effects)
+    void Called(long ticket, CustomerCall call, ICollection<ActivationEffect> effects)
     {
         if (_ended || _inbox.Count >= InboxMax)
         {
-            effects.Add(new ActivationEffect.Answer(called.Ticket, new CustomerAnswer.TryAgain(_ended ? "deactivated" : "busy")));
+            effects.Add(new ActivationEffect.Answer(ticket, new CustomerAnswer.TryAgain(_ended ? "deactivated" : "busy")));
             return;
         }
-        _inbox.Add(new(called.Ticket, called.Call));
+        _inbox.Add(new(ticket, call));
         if (_loaded || _loading) return;
         _loading = true;
         effects.Add(new ActivationEffect.Load());

@@ -4,6 +4,7 @@ using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Mapping;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
@@ -37,7 +38,7 @@ public sealed class CustomerDecision
 {
     readonly string _id;
     readonly HubDefinition _hub;
-    readonly DateTimeOffset _now;
+    DateTimeOffset _now;
     readonly HeldElsewhere _held;
     readonly Customer? _before;
     readonly List<(long, CustomerAnswer)> _answers = [];
@@ -89,10 +90,14 @@ public sealed class CustomerDecision
 
     Decision Run(IReadOnlyList<Asked> calls)
     {
+        foreach (var (_, call) in calls)
+        {
+            if (call is CustomerCall.Begin begin && _before?.Link(begin.LinkId) is { } link) NotBefore(link);
+        }
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
         // What is asked now is asked under the new names.
-        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming, _hub);
+        if (_renaming is not null) _customer = CustomerFold.Apply(_before!, _renaming);
         // Ends first: a report of the record that one of them creates finds its link then, and founds no second one.
         foreach (var (ticket, call) in calls)
         {
@@ -127,6 +132,18 @@ public sealed class CustomerDecision
             return new(null, null, [.. _answers], [], [], [], []);
         }
         return Conclude();
+    }
+
+    // A write is announced no earlier than what it was decided upon was heard, also where another process's clock was ahead.
+    void NotBefore(Link link)
+    {
+        foreach (var evidence in link.Fields.Values)
+        {
+            foreach (var statement in evidence.Statements)
+            {
+                if (statement.By.ReceivedAt > _now) _now = statement.By.ReceivedAt;
+            }
+        }
     }
 
     Renaming? RenamingOf(Customer customer)
@@ -191,7 +208,9 @@ public sealed class CustomerDecision
 
     EditEvidence Evidence(Edit edit, DateTimeOffset receivedAt, Link link)
     {
-        var time = edit.Time ?? receivedAt;
+        // What is decided about now was heard by now, whatever another process's clock says: a write announced from here on is not its cause.
+        if (receivedAt > _now) receivedAt = _now;
+        var time = edit.Time ?? AcceptedBefore(edit.Id, link) ?? receivedAt;
         if (edit.Time is null && edit.Version is { } version)
         {
             // A late report of an older version was not made after the newer ones that are here already.
@@ -203,7 +222,6 @@ public sealed class CustomerDecision
                 }
             }
         }
-        if (time > _now + _hub.FutureTolerance && _hub.Planted == PlantedFault.ClampInCustomer) time = _now;
         return new EditEvidence
         {
             EditId = edit.Id,
@@ -219,6 +237,19 @@ public sealed class CustomerDecision
         };
     }
 
+    // The edits taken last are known by their hashes; what has left those may still be there by what it said.
+    static DateTimeOffset? AcceptedBefore(string editId, Link link)
+    {
+        foreach (var evidence in link.Fields.Values)
+        {
+            foreach (var statement in evidence.Statements)
+            {
+                if (!statement.By.TimeTold && statement.By.EditId == editId) return statement.By.Time;
+            }
+        }
+        return null;
+    }
+
     /// <summary>Drops what is surely an echo, and what is recorded already: neither is worth an entry.</summary>
     ImmutableArray<FieldEdit> KeepNew(Edit edit, EditEvidence by, Link link, RecordRules rules)
     {
@@ -231,19 +262,8 @@ public sealed class CustomerDecision
         return fields;
     }
 
-    bool IsSurelyEcho(FieldEvidence evidence, FieldValue value, EditEvidence by, FieldRules rules)
-    {
-        if (_hub.Planted is PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) return false;
-        foreach (var write in evidence.Writes)
-        {
-            // Whether an open write was made at all only its end tells.
-            if (write.Intent.State != IntentState.Done) continue;
-            if (write.Refused || (write.Value != value && write.Rendering != value)) continue;
-            if (by.Actor.Kind == ActorKind.Hub && !FieldEvidence.IsOlder(by, write.Intent) && evidence.KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
-            if (write.Intent.SavedVersion is { } saved && by.Version == saved) return true;
-        }
-        return false;
-    }
+    bool IsSurelyEcho(FieldEvidence evidence, FieldValue value, EditEvidence by, FieldRules rules) =>
+        _hub.Planted is not (PlantedFault.EchoIsAnEdit or PlantedFault.EchoByMarkAlone) && evidence.IsSurelyEcho(value, by, rules);
 
     /// <summary>The link that holds a record, also since this decision began; null: none does.</summary>
     Link? LinkAt(SourceRecord record)
@@ -383,8 +403,8 @@ public sealed class CustomerDecision
             }
             _touched.Add(name);
         }
-        _receipts.Add(new(link.Id, intent.Id, IntentState.Done, _now, readBack ? "read-back" : "done", savedAt?.ToUniversalTime(), savedVersion, receipts.DrainToImmutable()));
-        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt ?? _now, savedVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
+        _receipts.Add(new(link.Id, intent.Id, IntentState.Done, _now, readBack ? "read-back" : "done", savedAt?.ToUniversalTime(), savedVersion, receipts.DrainToImmutable(), IsReadBack: readBack));
+        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt, _now, savedVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
         if (intent.Kind == WriteKind.Delete) SawGone(link, intent.Id, savedAt ?? _now);
         else if (externalId is not null && link.ExternalId is null) Bind(link, externalId);
         else if (externalId is not null && link.ExternalId != externalId) Follow(link, new(link.System, link.Object, externalId));
@@ -533,14 +553,14 @@ public sealed class CustomerDecision
             Ended(ticket, link, _ => new EndAnswer.Parked([], Advice.CreateUnconfirmed, Advice.For(Advice.CreateUnconfirmed), false));
             return;
         }
-        if (GiveUp(ticket, link, intent)) return;
+        if (GiveUp(ticket, link, intent, missing.SeenAt)) return;
         Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
     }
 
-    /// <summary>After the longest call time a write that no read shows is given up: it may be begun again.</summary>
-    bool GiveUp(long ticket, Link link, Intent intent)
+    /// <summary>A write that a read after the longest call time does not show is given up: it may be begun again.</summary>
+    bool GiveUp(long ticket, Link link, Intent intent, DateTimeOffset seenAt)
     {
-        if (_now < Settled(link, intent) && _hub.Planted != PlantedFault.GiveUpAtOnce) return false;
+        if (seenAt < Settled(link, intent) && _hub.Planted != PlantedFault.GiveUpAtOnce) return false;
         _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "lost"));
         Ended(ticket, link, _ => new EndAnswer.Retry("lost", null, true));
         return true;
@@ -562,18 +582,18 @@ public sealed class CustomerDecision
                 shows |= write.Before != write.Value && (value == write.Value || value == write.Rendering || (write.Before != value && rules.Field(name)?.IsRendering(write.Value, value) == true));
             }
             // A call takes all fields at once. Where one still holds what it held, another may match by chance, and the call be yet to come.
-            if (shows && (!unmoved || _now >= Settled(link, intent)))
+            if (shows && (!unmoved || found.SeenAt >= Settled(link, intent)))
             {
-                Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
+                Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, intent), default);
                 Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
                 return;
             }
-            Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, intent), default);
+            Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, intent), default);
             if (link.ExternalId is null) Bind(link, found.ExternalId);
-            if (!GiveUp(ticket, link, intent)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
+            if (!GiveUp(ticket, link, intent, found.SeenAt)) Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
             return;
         }
-        Observe(link, _before!.Revision + ":seen", found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.IsUnseen);
+        Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, null), default, isFirst: link.IsUnseen);
         Ended(ticket, link, more => new EndAnswer.Settled(more));
     }
 
@@ -593,10 +613,11 @@ public sealed class CustomerDecision
         return news.DrainToImmutable();
     }
 
-    void Observe(Link link, string id, DateTimeOffset time, long? version, ImmutableArray<FieldEdit> fields, Actor actor, bool isFirst = false)
+    /// <param name="told">The system's own time of what is observed; null: it told none.</param>
+    void Observe(Link link, string id, DateTimeOffset? told, DateTimeOffset seenAt, long? version, ImmutableArray<FieldEdit> fields, Actor actor, bool isFirst = false)
     {
         if (fields.IsEmpty && !isFirst) return;
-        var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = time.ToUniversalTime(), Version = version, Actor = actor, ReceivedAt = _now };
+        var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = (told ?? seenAt).ToUniversalTime(), IsHubTime = told is null, Version = version, Actor = actor, ReceivedAt = _now };
         _edits.Add(new(link.Id, EditKind.Observation, by, fields, new(Hash(by.EditId), 0, null)));
         foreach (var field in fields) _touched.Add(field.Field);
     }
@@ -648,7 +669,13 @@ public sealed class CustomerDecision
             Undone = [.. _undone],
         };
         foreach (var receipt in _receipts) Touch(receipt);
-        var evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
+        var evidenced = CustomerFold.ApplyEvidence(_before, entry);
+        // Forgotten before anything follows from it: what is golden then always follows from what is still there.
+        if (Forgetting.In(evidenced, entry, _hub) is { IsEmpty: false } forgotten)
+        {
+            entry = entry with { Forgotten = forgotten };
+            evidenced = CustomerFold.Forget(evidenced, forgotten);
+        }
         var settled = Settlement.Of(evidenced, _type, _hub, _now, entry.Revision, _before?.DefinitionVersion ?? _hub.Version, _resolveAll ? null : _touched);
         CountFights(settled.Golden);
         entry = entry with
@@ -660,12 +687,12 @@ public sealed class CustomerDecision
         };
         // The evidence is folded in once: what follows from it is added to that, part by part, in the order in which the fold applies it.
         // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
-        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry, _hub);
-        var planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+        if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry);
+        var planned = CustomerFold.ApplyResults(evidenced, entry);
         if (CountRepeats(planned))
         {
             entry = entry with { Troubles = [.. _troubles] };
-            planned = CustomerFold.ApplyResults(evidenced, entry, _hub);
+            planned = CustomerFold.ApplyResults(evidenced, entry);
         }
         var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
@@ -680,7 +707,7 @@ public sealed class CustomerDecision
             Answer(planned, entry, _before?.Revision ?? 0);
             return new(null, _before, [.. _answers], [], [], [], []);
         }
-        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now, _hub);
+        var next = CustomerFold.ApplyIntents(planned, intents, entry.Revision, _now);
         // A write that was announced must not be forgotten, even if the delivery that asked for it is gone by now.
         var due = DueOf(next, _hub, _now);
         if (!intents.IsEmpty && _hub.Planted != PlantedFault.ForgetAnnounced) due = due.AddRange(intents.Select(i => new DueMark(next.Link(i.LinkId)!.System, i.LinkId)));
@@ -741,7 +768,7 @@ public sealed class CustomerDecision
                 var trouble = _troubles.LastOrDefault(t => t.LinkId == link.Id && t.Field == field.Field)?.Trouble ?? link.Troubles.Get(field.Field);
                 if (trouble?.LastIntent == write.Intent.Id || trouble?.Kind is TroubleKind.Contested) continue;
                 var statement = new Statement(field.Value, edit.By, field.Reported);
-                if (evidence.With(statement, fieldRules).IsEcho(statement, fieldRules)) continue;
+                if (evidence.With(statement).IsEcho(statement, fieldRules)) continue;
                 var golden = changes.FirstOrDefault(c => c.Field == field.Field) is { } change ? change.Golden : _customer.Golden.Get(field.Field);
                 var overruled = golden is not null && golden.Value != field.Value;
                 var isBack = evidence.HasHeldBefore(field.Value);
@@ -816,7 +843,10 @@ public sealed class CustomerDecision
                     intents.Add(new(link.Id, write.Kind, startBefore, write.Fields));
                     _answers.Add((ticket, new BeginAnswer.Write(new(
                         _id, link.Id, link.Epoch, revision, write.Kind, _type.Name, link.Object, link.ExternalId,
-                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore))));
+                        write.Kind == WriteKind.Create ? CreationKeyOf(link, revision) : null, write.Fields, startBefore)
+                    {
+                        Beside = OutgoingMapping.Beside(_hub.Rules.Of(_type.Name, link.System, link.Object).Mapping, write.Fields, customer.Value),
+                    })));
                     break;
                 case LinkPlan.ReadFirst read:
                     _answers.Add((ticket, new BeginAnswer.ReadFirst(link.Epoch, link.Object, link.ExternalId, link.CreationKey ?? link.Id, read.NotBefore)));

@@ -1,31 +1,27 @@
 using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
-using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Customers;
 
-/// <summary>Rebuilds a customer from its entries. Applies recorded results; never resolves, plans or asks a policy.</summary>
+/// <summary>Rebuilds a customer from its entries. Applies recorded results; never resolves, plans or forgets by itself, and knows no definition.</summary>
 public static class CustomerFold
 {
-    /// <summary>A settled and replaced write is forgotten after this: longer than any vendor replays its events.</summary>
-    public static TimeSpan EchoHorizon { get; } = TimeSpan.FromDays(7);
-
     /// <exception cref="InvalidOperationException">The entry does not follow the customer's last one: the journal is broken, and work on this customer must stop.</exception>
-    public static Customer Apply(Customer? customer, JournalEntry entry, HubDefinition hub) =>
-        ApplyResults(ApplyEvidence(customer, entry, hub), entry, hub);
+    public static Customer Apply(Customer? customer, JournalEntry entry) => ApplyResults(ApplyEvidence(customer, entry), entry);
 
     /// <summary>Folds many entries onto a snapshot (or onto nothing).</summary>
-    public static Customer? Apply(Customer? customer, IEnumerable<JournalEntry> entries, HubDefinition hub)
+    public static Customer? Apply(Customer? customer, IEnumerable<JournalEntry> entries)
     {
-        foreach (var entry in entries) customer = Apply(customer, entry, hub);
+        foreach (var entry in entries) customer = Apply(customer, entry);
         return customer;
     }
 
     /// <summary>The first half: what was said and done. Deciding starts from here.</summary>
-    internal static Customer ApplyEvidence(Customer? customer, JournalEntry entry, HubDefinition hub)
+    internal static Customer ApplyEvidence(Customer? customer, JournalEntry entry)
     {
         var before = customer?.Revision ?? 0;
         if (entry.Revision != before + 1 && !entry.IsErasure) throw new InvalidOperationException($"Entry {entry.Revision} of customer {entry.CustomerId} does not follow revision {before}.");
@@ -33,12 +29,12 @@ public static class CustomerFold
             ? new Customer { Id = entry.CustomerId, RecordType = entry.RecordType }
             : customer;
 
-        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming, hub);
+        if (entry.Renamed is { } renaming) customer = Apply(customer, renaming);
         var links = customer.Links;
         var founded = customer.LinksFounded;
         if (!entry.MovedOut.IsEmpty) links = links.RemoveAll(l => entry.MovedOut.Contains(l.Id));
         if (!entry.MovedIn.IsEmpty) links = links.AddRange(entry.MovedIn);
-        foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into, l => hub.Rules.Of(customer.RecordType, l.System, l.Object));
+        foreach (var (from, into) in entry.LinksJoined) links = Join(links, from, into);
         foreach (var change in entry.Links)
         {
             if (change.IsNew && change.LinkId.StartsWith(CreationKeys.PrefixOf(customer.Id), StringComparison.Ordinal)) founded++;
@@ -46,13 +42,14 @@ public static class CustomerFold
         }
         foreach (var receipt in entry.Receipts)
         {
-            if (PlaceOf(links, receipt.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], receipt, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
+            if (PlaceOf(links, receipt.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], receipt));
         }
         foreach (var edit in entry.Edits)
         {
-            if (PlaceOf(links, edit.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], edit, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
+            if (PlaceOf(links, edit.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], edit));
         }
         foreach (var undoing in entry.Undone) links = Undo(links, undoing);
+        foreach (var forgotten in entry.Forgotten) links = Forget(links, forgotten);
         var refusals = customer.Refusals;
         foreach (var (field, stamp) in entry.Refusals)
         {
@@ -70,6 +67,17 @@ public static class CustomerFold
 
     static ImmutableArray<Link> Undo(ImmutableArray<Link> links, Undoing undoing) =>
         Change(links, undoing.LinkId, l => l with { Fields = Map(l.Fields, e => e.Reverting(by => undoing.EditIds.Contains(by.EditId))) });
+
+    /// <summary>A customer without what an entry says is forgotten.</summary>
+    internal static Customer Forget(Customer customer, ImmutableArray<Forgotten> forgotten)
+    {
+        var links = customer.Links;
+        foreach (var each in forgotten) links = Forget(links, each);
+        return customer with { Links = links };
+    }
+
+    static ImmutableArray<Link> Forget(ImmutableArray<Link> links, Forgotten forgotten) => Change(links, forgotten.LinkId, l =>
+        l.Fields.Get(forgotten.Field) is { } evidence ? l with { Fields = l.Fields.With(forgotten.Field, evidence.Without(forgotten.EditIds, forgotten.IntentIds)) } : l);
 
     /// <summary>Golden values with changes to them.</summary>
     internal static FieldMap<Golden> Apply(FieldMap<Golden> golden, ImmutableArray<GoldenChange> changes)
@@ -91,7 +99,7 @@ public static class CustomerFold
     });
 
     /// <summary>The second half: what was decided.</summary>
-    internal static Customer ApplyResults(Customer customer, JournalEntry entry, HubDefinition hub)
+    internal static Customer ApplyResults(Customer customer, JournalEntry entry)
     {
         var golden = Apply(customer.Golden, entry.Golden);
         var links = customer.Links;
@@ -106,25 +114,24 @@ public static class CustomerFold
             MovedTo = entry.Status is { } status ? status.MovedTo : customer.MovedTo,
             PendingDeletion = entry.Status is { } changed ? changed.PendingDeletion : customer.PendingDeletion,
         };
-        return ApplyIntents(customer, entry.Intents, entry.Revision, entry.At, hub);
+        return ApplyIntents(customer, entry.Intents, entry.Revision, entry.At);
     }
 
     /// <summary>The last part of the second half: what is about to be written.</summary>
-    internal static Customer ApplyIntents(Customer customer, ImmutableArray<Announcement> intents, long revision, DateTimeOffset now, HubDefinition hub)
+    internal static Customer ApplyIntents(Customer customer, ImmutableArray<Announcement> intents, long revision, DateTimeOffset now)
     {
         if (intents.IsEmpty) return customer;
         var links = customer.Links;
         foreach (var intent in intents)
         {
-            if (PlaceOf(links, intent.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], intent, revision, now, hub.Rules.Of(customer.RecordType, links[at].System, links[at].Object)));
+            if (PlaceOf(links, intent.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], intent, revision, now));
         }
         return customer with { Links = links };
     }
 
-    // A field that the definition no longer has keeps what either knew first.
-    static FieldEvidence Joined(FieldEvidence? known, FieldEvidence added, FieldRules? rules) => known is null ? added : rules is null ? known : known.Union(added, rules);
+    static FieldEvidence Joined(FieldEvidence? known, FieldEvidence added) => known is null ? added : known.Union(added);
 
-    internal static Customer Apply(Customer customer, Renaming renaming, HubDefinition hub)
+    internal static Customer Apply(Customer customer, Renaming renaming)
     {
         var golden = customer.Golden;
         foreach (var (from, to) in renaming.Fields)
@@ -143,7 +150,7 @@ public static class CustomerFold
             var (fields, troubles) = (link.Fields, link.Troubles);
             foreach (var (from, to) in renaming.Fields)
             {
-                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, Joined(fields.Get(to), evidence, hub.Rules.Of(renaming.RecordType ?? customer.RecordType, link.System, link.Object).Field(to)));
+                if (fields.Get(from) is { } evidence) fields = fields.Without(from).With(to, Joined(fields.Get(to), evidence));
                 if (troubles.Get(from) is { } trouble) troubles = troubles.Without(from).With(to, trouble);
             }
             var system = renaming.Systems.FirstOrDefault(s => s.From == link.System).To ?? link.System;
@@ -151,7 +158,7 @@ public static class CustomerFold
         }
     }
 
-    static Link Apply(Link link, RecordedEdit edit, RecordRules rules)
+    static Link Apply(Link link, RecordedEdit edit)
     {
         var by = edit.By;
         ImmutableArray<RecentEdit> recent = link.Recent.Length >= Customers.Link.RecentMax ? [.. link.Recent.AsSpan()[1..], edit.Recent] : link.Recent.Add(edit.Recent);
@@ -161,32 +168,29 @@ public static class CustomerFold
         }
         // What carries our mark is told by the receipt too; a report of it that was not worth an entry must make no difference.
         var isNewer = by.Actor.Kind != ActorKind.Hub && (link.LastAlive is not { } alive || EditEvidence.Compare(alive, by) < 0);
-        return link with { Recent = recent, LastAlive = isNewer ? by : link.LastAlive, LastGone = isNewer ? link.LastGone?.After(by) : link.LastGone, Fields = Said(link, edit, rules) };
+        return link with { Recent = recent, LastAlive = isNewer ? by : link.LastAlive, LastGone = isNewer ? link.LastGone?.After(by) : link.LastGone, Fields = Said(link, edit) };
     }
 
-    static FieldMap<FieldEvidence> Said(Link link, RecordedEdit edit, RecordRules rules)
+    static FieldMap<FieldEvidence> Said(Link link, RecordedEdit edit)
     {
         if (edit.Fields.IsEmpty) return link.Fields;
         var fields = link.Fields.ToBuilder();
         foreach (var field in edit.Fields)
         {
-            // A field that the definition no longer has keeps what was said before; nothing is added to it.
-            if (rules.Field(field.Field) is not { } fieldRules) continue;
             var evidence = fields.Get(field.Field) ?? FieldEvidence.None;
-            fields.Set(field.Field, evidence.With(new Statement(field.Value, edit.By, field.Reported), fieldRules));
+            fields.Set(field.Field, evidence.With(new Statement(field.Value, edit.By, field.Reported)));
         }
         return fields.ToMap();
     }
 
-    static Link Apply(Link link, Announcement announced, long revision, DateTimeOffset now, RecordRules rules)
+    static Link Apply(Link link, Announcement announced, long revision, DateTimeOffset now)
     {
         var intent = new Intent { Id = revision, Kind = announced.Kind, Start = now, StartBefore = announced.StartBefore };
         var fields = link.Fields.ToBuilder();
         foreach (var write in announced.Fields)
         {
-            if (rules.Field(write.Field) is not { } fieldRules) continue;
             var evidence = fields.Get(write.Field) ?? FieldEvidence.None;
-            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered), now - EchoHorizon, fieldRules));
+            fields.Set(write.Field, evidence.With(new FieldIntent(intent, write.Value, write.Held, write.Version, write.Rendered)));
         }
         return link with
         {
@@ -196,7 +200,7 @@ public static class CustomerFold
         };
     }
 
-    static Link Apply(Link link, Receipt receipt, RecordRules rules)
+    static Link Apply(Link link, Receipt receipt)
     {
         if (link.Intent is not { } intent || intent.Id != receipt.IntentId) return link;
         var ended = intent with
@@ -205,16 +209,16 @@ public static class CustomerFold
             End = receipt.State is IntentState.Done or IntentState.NotDone or IntentState.Lost ? receipt.At : null,
             SavedAt = receipt.SavedAt,
             SavedVersion = receipt.SavedVersion,
+            IsReadBack = receipt.IsReadBack,
         };
         var fields = link.Fields.ToBuilder();
         foreach (var (name, evidence) in link.Fields)
         {
-            if (rules.Field(name) is not { } fieldRules) continue;
             foreach (var write in evidence.Writes)
             {
                 if (write.Intent.Id != intent.Id || write.Intent.Start != intent.Start) continue;
                 var told = receipt.Fields.IsDefault ? default : receipt.Fields.FirstOrDefault(f => f.Field == name);
-                fields.Set(name, evidence.With(write with { Intent = ended, Rendering = told.Rendering ?? write.Rendering, Refused = told.Refused }, DateTimeOffset.MinValue, fieldRules));
+                fields.Set(name, evidence.With(write with { Intent = ended, Rendering = told.Rendering ?? write.Rendering, Refused = told.Refused }));
                 break;
             }
         }
@@ -233,13 +237,13 @@ public static class CustomerFold
     }
 
     // One record was met twice, by its report and by our receipt: what either knows of it is known of the one.
-    static ImmutableArray<Link> Join(ImmutableArray<Link> links, string from, string into, Func<Link, RecordRules> rulesOf)
+    static ImmutableArray<Link> Join(ImmutableArray<Link> links, string from, string into)
     {
         var source = links.First(l => l.Id == from);
         return Change(links.Remove(source), into, target =>
         {
             var fields = target.Fields;
-            foreach (var (name, evidence) in source.Fields) fields = fields.With(name, Joined(fields.Get(name), evidence, rulesOf(target).Field(name)));
+            foreach (var (name, evidence) in source.Fields) fields = fields.With(name, Joined(fields.Get(name), evidence));
             var recent = target.Recent.AddRange(source.Recent);
             return target with
             {

@@ -37,7 +37,7 @@ public static class Erasure
         foreach (var key in customer.Keys) suppressed.Add(Suppression(key, secret));
         return (
             new Commit([new(customer.Id, customer.Revision, [entry], [], customer.Keys, [], records)]),
-            CustomerFold.Apply(null, entry, hub),
+            CustomerFold.Apply(null, entry),
             suppressed.MoveToImmutable());
     }
 
@@ -61,6 +61,7 @@ public static class Erasure
         Keys = null,
         MovedIn = [],
         Undone = [],
+        Forgotten = [],
     };
 
     static EditEvidence Skeleton(EditEvidence by) => by with { EditId = "", Actor = new(by.Actor.Kind), Judged = [], Batch = null };

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
@@ -39,6 +40,9 @@ public sealed record JournalEntry
 
     /// <summary>Edits undone by a person.</summary>
     public ImmutableArray<Undoing> Undone { get; init; } = [];
+
+    /// <summary>What the bounds of memory have pushed out, after all of the above has been added.</summary>
+    public ImmutableArray<Forgotten> Forgotten { get; init; } = [];
 
     /// <summary>Golden values as they are from here on; a null golden: the field became undetermined.</summary>
     public ImmutableArray<GoldenChange> Golden { get; init; } = [];
@@ -82,6 +86,7 @@ public sealed record LinkChange(string LinkId, string System, string Object, str
 
 /// <summary>What became of a write.</summary>
 /// <param name="Fields">Renderings and refusals, for the fields where the system did not simply take the value.</param>
+/// <param name="IsReadBack">No answer to the call told it: the record was read.</param>
 public sealed record Receipt(
     string LinkId,
     long IntentId,
@@ -91,7 +96,8 @@ public sealed record Receipt(
     DateTimeOffset? SavedAt = null,
     long? SavedVersion = null,
     ImmutableArray<FieldReceipt> Fields = default,
-    RecordTrouble? Trouble = null);
+    RecordTrouble? Trouble = null,
+    bool IsReadBack = false);
 
 public readonly record struct FieldReceipt(string Field, FieldValue? Rendering, bool Refused);
 
@@ -108,7 +114,13 @@ public sealed record KeyChange(ImmutableArray<string> Held, ImmutableArray<Withh
 public sealed record StatusChange(CustomerStatus Status, string? MovedTo = null, PendingDeletion? PendingDeletion = null);
 
 /// <param name="EditIds">Edits of the link that claim nothing any more.</param>
+[GenerateSerializer, Immutable, Alias("crm.Undoing")]
 public sealed record Undoing(string LinkId, ImmutableArray<string> EditIds);
+
+/// <summary>Statements and writes that a field of a link remembers no longer.</summary>
+/// <param name="EditIds">Each takes away one statement, the earliest of that edit.</param>
+/// <param name="IntentIds">Each takes away one write, the earliest of that number.</param>
+public sealed record Forgotten(string LinkId, string Field, ImmutableArray<string> EditIds, ImmutableArray<long> IntentIds);
 
 /// <summary>New names for what was said under old ones.</summary>
 /// <param name="RecordType">Null: unchanged.</param>

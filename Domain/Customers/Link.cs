@@ -84,7 +84,7 @@ public sealed record Link
             if (State != LinkState.Linked || ExternalId is null || LastAlive is not null || LastGone is not null) return false;
             foreach (var evidence in Fields.Values)
             {
-                if (!evidence.Statements.IsEmpty || !evidence.Past.IsEmpty || evidence.LastDone() is not null) return false;
+                if (!evidence.Statements.IsEmpty || evidence.LastDone() is not null) return false;
             }
             return true;
         }

@@ -42,7 +42,7 @@ public static class Merging
                 new(survivor.Id, survivor.Revision, [gained.Entry], gained.Keys.Taken, gained.Keys.Given, records, []),
                 new(loser.Id, loser.Revision, [lost], [], loser.Keys, [], records)]),
             gained.Customer,
-            CustomerFold.Apply(loser, lost, hub));
+            CustomerFold.Apply(loser, lost));
     }
 
     /// <summary>Chosen links leave again, as a customer of their own, with all that is theirs; every refusal of consent stays with both.</summary>
@@ -84,12 +84,12 @@ public static class Merging
     static (JournalEntry Entry, Customer Customer, KeyHolding Keys) Settle(
         Customer? before, JournalEntry entry, RecordTypeDefinition type, HubDefinition hub, DateTimeOffset now, HeldElsewhere elsewhere, bool claim)
     {
-        var evidenced = CustomerFold.ApplyEvidence(before, entry, hub);
+        var evidenced = CustomerFold.ApplyEvidence(before, entry);
         var settled = Settlement.Of(evidenced, type, hub, now, entry.Revision, before?.DefinitionVersion ?? hub.Version, touched: null);
         entry = entry with { Golden = settled.Golden, Links = settled.Links, Status = settled.Status };
-        var keys = KeyHolding.Of(CustomerFold.Apply(before, entry, hub), type, elsewhere, claim);
+        var keys = KeyHolding.Of(CustomerFold.Apply(before, entry), type, elsewhere, claim);
         entry = entry with { Keys = keys.Change };
-        var customer = CustomerFold.Apply(before, entry, hub);
+        var customer = CustomerFold.Apply(before, entry);
         // What was begun for the customer that the link has left, or waits for a person there, is looked after here from now on.
         var due = CustomerDecision.DueOf(customer, hub, now).ToBuilder();
         foreach (var link in entry.MovedIn)
@@ -112,7 +112,7 @@ public static class Merging
             foreach (var link in customer.Links)
             {
                 if (link.Fields.Get(field.Name) is not { } evidence || hub.Rules.Of(type.Name, link.System, link.Object).Field(field.Name) is not { } rules) continue;
-                if (FieldResolver.RefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
+                if (FieldResolver.MayBeRefusedAt(evidence, rules) is { } stamp && (!refusals.TryGet(field.Name, out var known) || stamp > known)) refusals = refusals.With(field.Name, stamp);
             }
         }
         return [.. refusals];

@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Definitions;
 
 /// <summary>Who or what made an edit, as far as the system tells.</summary>
+[GenerateSerializer, Alias("crm.ActorKind")]
 public enum ActorKind
 {
     Unknown,

@@ -31,6 +31,9 @@ public sealed class HubDefinition
 
     public ImmutableArray<SystemDefinition> Systems { get; }
 
+    /// <summary>Places that are told golden changes.</summary>
+    public ImmutableArray<SinkDefinition> Sinks { get; init; } = [];
+
     /// <summary>Value and user tables between systems, by name.</summary>
     public ImmutableArray<CrosswalkDefinition> Crosswalks { get; init; } = [];
 
@@ -52,6 +55,7 @@ public sealed class HubDefinition
         Name = Name,
         Version = version,
         CanonicaliserVersion = CanonicaliserVersion,
+        Sinks = Sinks,
         Crosswalks = Crosswalks,
         FutureTolerance = FutureTolerance,
         DefaultCountry = DefaultCountry,
@@ -67,6 +71,9 @@ public sealed class HubDefinition
 
     /// <summary>The system of this name, or the one that once had it; null: none.</summary>
     public SystemDefinition? System(string name) => _systems.GetValueOrDefault(name) ?? Systems.FirstOrDefault(s => s.Was.Contains(name));
+
+    /// <summary>The sink of this name, or the one that once had it; null: none.</summary>
+    public SinkDefinition? Sink(string name) => Sinks.FirstOrDefault(s => s.Name == name) ?? Sinks.FirstOrDefault(s => s.Was.Contains(name));
 }
 
 /// <summary>What a customer is: <c>person</c>, <c>organization</c>, …, with its own fields.</summary>

@@ -68,6 +68,9 @@ public sealed class SystemDefinition
     /// <summary>Settings of the connector, as text. Secrets are references (<c>env:NAME</c>, <c>file:/path</c>), never values.</summary>
     public FrozenDictionary<string, string> Settings { get; init; } = FrozenDictionary<string, string>.Empty;
 
+    /// <summary>How the connector <c>rest</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
+    public RestDefinition? Rest { get; init; }
+
     /// <summary>Former names, oldest first.</summary>
     public ImmutableArray<string> Was { get; init; } = [];
 
@@ -214,6 +217,9 @@ public sealed class MappingDefinition
     public CreationKey CreationKey { get; init; } = CreationKey.Property;
 
     public int Version { get; init; } = 1;
+
+    /// <summary>How the connector <c>rest</c> reaches the object's records; null: another connector does, or none.</summary>
+    public RestObject? Rest { get; init; }
 
     public FieldMapping? Of(string field) => _byField.GetValueOrDefault(field);
 }

@@ -26,6 +26,12 @@ public sealed partial class DeliveryMachine
         _ => [.. _ready.SelectMany(q => q).Select(s => _links[s.Key].Row).Where(r => r.State == state).Take(max)],
     };
 
+    /// <summary>Links in memory that wait on a reference, a field or a guard.</summary>
+    public int WaitingCount => _waiting.Count;
+
+    /// <summary>Links in memory that wait for a person.</summary>
+    public int ParkedCount => _parked.Count;
+
     /// <summary>Deliveries in memory that the guard holds.</summary>
     public int HeldByGuard => _waiting.Count(s => _links[s.Key].Row.Reason == DueLink.Guard);
 

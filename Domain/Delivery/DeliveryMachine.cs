@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OrleansCrm.Domain.Definitions;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -68,6 +69,29 @@ public sealed partial class DeliveryMachine
         Take(message, at);
         if (!_stopped) Advance(at);
     }
+
+    /// <summary>Takes messages that have come meanwhile, in order, and only then decides what may start: answers that came together go out together.</summary>
+    /// <inheritdoc cref="Step(DeliveryMessage, HubDefinition, DateTimeOffset, double, ICollection{DeliveryEffect})"/>
+    public void Step(IReadOnlyList<DeliveryMessage> messages, HubDefinition hub, DateTimeOffset now, double chance, ICollection<DeliveryEffect> effects)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        var system = hub.System(_name) ?? _unknownSystem;
+        var at = new Moment(hub.Planted, system, now, chance, effects);
+        _draws = 0;
+        for (var i = 0; i < messages.Count; i++)
+        {
+            if (_started == messages[i] is DeliveryMessage.Started) throw new InvalidOperationException("A delivery is started once, before all else.");
+            if (_stopped) ReportLate(messages[i], at);
+            else Take(messages[i], at);
+        }
+        if (!_stopped) Advance(at);
+    }
+
+    /// <summary>How far every partition has been read, with all marks found there durable.</summary>
+    public ImmutableArray<PartitionCursor> Cursors => [.. _partitions.Select(p => new PartitionCursor(p.Key, p.Value.Saved))];
+
+    /// <summary>Entries that are known to be there and have not been read.</summary>
+    public long Backlog => _partitions.Values.Sum(p => Math.Max(0, p.Rung - p.Read));
 
     void Take(DeliveryMessage message, in Moment at)
     {

@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Customers;
 
 namespace OrleansCrm.Domain.Delivery;
 
 /// <summary>How far a partition of the journal has been read.</summary>
 /// <param name="Sequence">The last entry read; 0: none.</param>
+[GenerateSerializer, Immutable, Alias("crm.PartitionCursor")]
 public readonly record struct PartitionCursor(int Partition, long Sequence);
 
 /// <summary>One journal entry, as far as delivery to one system is concerned.</summary>
@@ -18,6 +20,9 @@ public sealed record PageEntry(long Sequence, string CustomerId, ImmutableArray<
     public bool Moved { get; init; } = true;
 
     public DeliveryPriority Priority { get; init; } = DeliveryPriority.Live;
+
+    /// <summary>When it was committed, by the hub's clock; null: not told. Decides nothing.</summary>
+    public DateTimeOffset? At { get; init; }
 }
 
 /// <summary>How a transaction on delivery's own rows and cursors ended.</summary>

@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 
 namespace OrleansCrm.Domain.Delivery;
 
 /// <summary>Kinds of operation that a guard counts; the writes have the values of <see cref="Operations"/>.</summary>
+[GenerateSerializer, Alias("crm.Guarded")]
 [Flags]
 public enum Guarded
 {

@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Intake;
 
 /// <summary>One object in one system: (<c>hubspot</c>, <c>contacts</c>, <c>512</c>).</summary>
+[GenerateSerializer, Immutable, Alias("crm.SourceRecord")]
 public readonly record struct SourceRecord(string System, string Object, string ExternalId)
 {
     public override string ToString() => $"{System}/{Object}/{ExternalId}";
@@ -12,11 +14,13 @@ public readonly record struct SourceRecord(string System, string Object, string 
 
 /// <summary>Who acted, as far as the system tells.</summary>
 /// <param name="Id">The system's id of the user or program; null: not told.</param>
+[GenerateSerializer, Immutable, Alias("crm.Actor")]
 public readonly record struct Actor(ActorKind Kind, string? Id = null)
 {
     public override string ToString() => Id is null ? Kind.ToString().ToLowerInvariant() : $"{Kind.ToString().ToLowerInvariant()}:{Id}";
 }
 
+[GenerateSerializer, Alias("crm.EditKind")]
 public enum EditKind
 {
     /// <summary>These fields changed at this time.</summary>
@@ -74,7 +78,9 @@ public sealed record Edit
 
 /// <summary>One field of an edit. A field not mentioned is not edited; a cleared one is mentioned as cleared.</summary>
 /// <param name="Reported">The system's own spelling where it differs from the canonical value; null: it does not.</param>
+[GenerateSerializer, Immutable, Alias("crm.FieldEdit")]
 public readonly record struct FieldEdit(string Field, FieldValue Value, string? Reported = null);
 
 /// <summary>A claim as a steward saw it when deciding.</summary>
+[GenerateSerializer, Immutable, Alias("crm.JudgedClaim")]
 public readonly record struct JudgedClaim(string LinkId, string Field, Claims.Stamp Stamp);

@@ -8,7 +8,8 @@ public abstract record IntakeMessage
 {
     /// <param name="Ticket">Chosen by the shell, never used twice; given back with the one answer.</param>
     /// <param name="FreshCustomerId">The id of the customer that the edit founds if it has to; never used before.</param>
-    public sealed record Receive(long Ticket, Edit Edit, DateTimeOffset ReceivedAt, string FreshCustomerId) : IntakeMessage;
+    /// <param name="Mapped">What the mapping into the hub's words made of it: to be refused or parked; null: all of it could be brought over.</param>
+    public sealed record Receive(long Ticket, Edit Edit, DateTimeOffset ReceivedAt, string FreshCustomerId, IntakeVerdict? Mapped = null) : IntakeMessage;
 
     /// <summary>What the store holds of each source record of a look-up.</summary>
     public sealed record LookedUp(long LookUpId, ImmutableArray<RecordFound> Records) : IntakeMessage;

@@ -73,7 +73,9 @@ public sealed class IntakeMachine
         _works.Add(work.Ticket, work);
         counters.InFlight++;
 
-        switch (IntakeRules.Judge(hub, edit, receive.ReceivedAt, _options.EditSizeMax))
+        // What could not even be mapped is refused for that; and refused goes before parked, whoever says so.
+        var verdict = receive.Mapped as IntakeVerdict.Refuse ?? IntakeRules.Judge(hub, edit, receive.ReceivedAt, _options.EditSizeMax);
+        switch (verdict is IntakeVerdict.Refuse ? verdict : receive.Mapped ?? verdict)
         {
             case IntakeVerdict.Refuse refuse: Refuse(work, refuse.Reason, refuse.Advice, effects); break;
             case IntakeVerdict.Park park:

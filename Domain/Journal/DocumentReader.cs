@@ -217,6 +217,14 @@ ref struct DocumentReader
         return ids.DrainToImmutable();
     }
 
+    public ImmutableArray<long> Numbers()
+    {
+        BeginArray();
+        var numbers = ImmutableArray.CreateBuilder<long>();
+        while (Element()) numbers.Add(Long());
+        return numbers.DrainToImmutable();
+    }
+
     public ImmutableArray<string> Texts()
     {
         BeginArray();

@@ -170,6 +170,14 @@ sealed class DocumentWriter : IDisposable
         _json.WriteEndArray();
     }
 
+    public void Numbers(ReadOnlySpan<byte> name, ImmutableArray<long> numbers)
+    {
+        if (numbers.IsDefaultOrEmpty) return;
+        _json.WriteStartArray(name);
+        foreach (var number in numbers) _json.WriteNumberValue(number);
+        _json.WriteEndArray();
+    }
+
     public void Value(ReadOnlySpan<byte> name, FieldValue? value)
     {
         if (value is not { } v) return;

@@ -86,6 +86,20 @@ public static class EntryJson
             }
             json.WriteEndArray();
         }
+        if (!entry.Forgotten.IsDefaultOrEmpty)
+        {
+            json.WriteStartArray("forgotten"u8);
+            foreach (var forgotten in entry.Forgotten)
+            {
+                json.WriteStartObject();
+                to.Id("link"u8, forgotten.LinkId);
+                to.Text("field"u8, forgotten.Field);
+                to.Ids("edits"u8, forgotten.EditIds);
+                to.Numbers("intents"u8, forgotten.IntentIds);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        }
         WriteGolden(to, entry);
         if (!entry.Troubles.IsDefaultOrEmpty)
         {
@@ -231,6 +245,7 @@ public static class EntryJson
         if (receipt.At != at) to.Time("at"u8, receipt.At);
         to.Time("saved"u8, receipt.SavedAt);
         to.Number("version"u8, receipt.SavedVersion);
+        to.Flag("read"u8, receipt.IsReadBack);
         if (!receipt.Fields.IsDefaultOrEmpty)
         {
             json.WriteStartObject("fields"u8);
@@ -371,6 +386,7 @@ public static class EntryJson
         var joined = ImmutableArray.CreateBuilder<(string, string)>();
         var receipts = ImmutableArray.CreateBuilder<(Receipt Receipt, bool Timed)>();
         var undone = ImmutableArray.CreateBuilder<Undoing>();
+        var forgotten = ImmutableArray.CreateBuilder<Forgotten>();
         List<GoldenJson.Group>? golden = null;
         var troubles = ImmutableArray.CreateBuilder<TroubleChange>();
         var intents = new List<(Announcement Intent, SoonTime Before)>();
@@ -421,6 +437,11 @@ public static class EntryJson
                 from.BeginArray();
                 while (from.Element()) undone.Add(ReadUndoing(ref from));
             }
+            else if (name.SequenceEqual("forgotten"u8))
+            {
+                from.BeginArray();
+                while (from.Element()) forgotten.Add(ReadForgotten(ref from));
+            }
             else if (name.SequenceEqual("golden"u8))
             {
                 golden ??= [];
@@ -466,6 +487,7 @@ public static class EntryJson
             LinksJoined = joined.DrainToImmutable(),
             Receipts = Timed(receipts, time),
             Undone = undone.DrainToImmutable(),
+            Forgotten = forgotten.DrainToImmutable(),
             Golden = golden is null ? [] : ToChanges(ref from, golden, taken, number),
             Troubles = troubles.DrainToImmutable(),
             Intents = [.. intents.Select(i => i.Intent with { StartBefore = i.Before.Since(time) })],
@@ -595,6 +617,7 @@ public static class EntryJson
         IntentState? state = null;
         DateTimeOffset? at = null, saved = null;
         RecordTrouble? trouble = null;
+        var read = false;
         var fields = ImmutableArray.CreateBuilder<FieldReceipt>();
         from.BeginObject();
         while (from.Member(out var name))
@@ -606,6 +629,7 @@ public static class EntryJson
             else if (name.SequenceEqual("at"u8)) at = from.Time();
             else if (name.SequenceEqual("saved"u8)) saved = from.Time();
             else if (name.SequenceEqual("version"u8)) version = from.Long();
+            else if (name.SequenceEqual("read"u8)) read = from.Flag();
             else if (name.SequenceEqual("trouble"u8)) trouble = LinkJson.ReadRecordTrouble(ref from);
             else if (name.SequenceEqual("fields"u8))
             {
@@ -614,7 +638,7 @@ public static class EntryJson
             }
             else from.Skip();
         }
-        return (new(from.Owed(link, "link"), from.Owed(intent, "intent"), from.Owed(state, "state"), at ?? default, from.Owed(code, "code"), saved, version, fields.DrainToImmutable(), trouble), at is not null);
+        return (new(from.Owed(link, "link"), from.Owed(intent, "intent"), from.Owed(state, "state"), at ?? default, from.Owed(code, "code"), saved, version, fields.DrainToImmutable(), trouble, read), at is not null);
     }
 
     static FieldReceipt ReadFieldReceipt(ref DocumentReader from, string field)
@@ -643,6 +667,23 @@ public static class EntryJson
             else from.Skip();
         }
         return new(from.Owed(link, "link"), edits);
+    }
+
+    static Forgotten ReadForgotten(ref DocumentReader from)
+    {
+        string? link = null, field = null;
+        ImmutableArray<string> edits = [];
+        ImmutableArray<long> intents = [];
+        from.BeginObject();
+        while (from.Member(out var name))
+        {
+            if (name.SequenceEqual("link"u8)) link = from.Id();
+            else if (name.SequenceEqual("field"u8)) field = from.Name();
+            else if (name.SequenceEqual("edits"u8)) edits = from.Ids();
+            else if (name.SequenceEqual("intents"u8)) intents = from.Numbers();
+            else from.Skip();
+        }
+        return new(from.Owed(link, "link"), from.Owed(field, "field"), edits, intents);
     }
 
     static TroubleChange ReadTrouble(ref DocumentReader from)

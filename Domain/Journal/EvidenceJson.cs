@@ -14,6 +14,7 @@ static class EvidenceJson
         to.Flag("seen"u8, !by.IsChange);
         to.Time("time"u8, by.Time);
         to.Flag("told"u8, by.TimeTold, expected: true);
+        to.Flag("ours"u8, by.IsHubTime);
         to.Time("since"u8, by.Since);
         to.Number("version"u8, by.Version);
         to.Actor("by"u8, by.Actor);
@@ -45,7 +46,7 @@ static class EvidenceJson
         Actor _by;
         ImmutableArray<JudgedClaim> _judged;
         string? _batch;
-        bool _seen, _untold, _reverted;
+        bool _seen, _untold, _ours, _reverted;
 
         /// <returns>False: the member is none of them, and is still to be read.</returns>
         public bool Take(ReadOnlySpan<byte> name, ref DocumentReader from)
@@ -54,6 +55,7 @@ static class EvidenceJson
             else if (name.SequenceEqual("seen"u8)) _seen = from.Flag();
             else if (name.SequenceEqual("time"u8)) _time = from.Time();
             else if (name.SequenceEqual("told"u8)) _untold = !from.Flag();
+            else if (name.SequenceEqual("ours"u8)) _ours = from.Flag();
             else if (name.SequenceEqual("since"u8)) _since = from.Time();
             else if (name.SequenceEqual("version"u8)) _version = from.Long();
             else if (name.SequenceEqual("by"u8)) _by = from.Actor();
@@ -71,6 +73,7 @@ static class EvidenceJson
             IsChange = !_seen,
             Time = from.Owed(_time, "time of an edit"),
             TimeTold = !_untold,
+            IsHubTime = _ours,
             Since = _since,
             Version = _version,
             Actor = _by,
@@ -112,6 +115,7 @@ static class EvidenceJson
         to.TimeAfter("end"u8, intent.End, intent.Start);
         to.TimeAfter("saved"u8, intent.SavedAt, intent.Start);
         to.Number("version"u8, intent.SavedVersion);
+        to.Flag("read"u8, intent.IsReadBack);
     }
 
     // What goes without saying in version 1, whatever the planner's window becomes. At the end of time it cannot be computed, and is told.
@@ -125,6 +129,7 @@ static class EvidenceJson
         IntentState? _state;
         DateTimeOffset? _start;
         SoonTime? _before, _end, _saved;
+        bool _read;
 
         /// <returns>False: the member is none of them, and is still to be read.</returns>
         public bool Take(ReadOnlySpan<byte> name, ref DocumentReader from)
@@ -137,6 +142,7 @@ static class EvidenceJson
             else if (name.SequenceEqual("end"u8)) _end = from.TimeOrAfter();
             else if (name.SequenceEqual("saved"u8)) _saved = from.TimeOrAfter();
             else if (name.SequenceEqual("version"u8)) _version = from.Long();
+            else if (name.SequenceEqual("read"u8)) _read = from.Flag();
             else return false;
             return true;
         }
@@ -151,6 +157,7 @@ static class EvidenceJson
             End = _end?.Since(_start.GetValueOrDefault()),
             SavedAt = _saved?.Since(_start.GetValueOrDefault()),
             SavedVersion = _version,
+            IsReadBack = _read,
         };
     }
 }

@@ -56,7 +56,6 @@ static class LinkJson
         WriteEdits(to, link, golden, order, done);
         done.Clear();
         WriteIntents(to, link, golden, order, done);
-        WritePast(to, link, order);
         WriteRest(to, link, order);
     }
 
@@ -85,14 +84,6 @@ static class LinkJson
             to.Json.WriteEndObject();
         }
         // Edits that only something else refers to.
-        foreach (var evidence in fields.Values)
-        {
-            foreach (var claim in evidence.Past)
-            {
-                Bare(to, claim.By, ref any);
-                Bare(to, claim.LastBy, ref any);
-            }
-        }
         if (link.LastAlive is { } alive) Bare(to, alive, ref any);
         if (link.LastGone is { } gone) Bare(to, gone.By, ref any);
         if (any) to.Json.WriteEndArray();
@@ -249,32 +240,6 @@ static class LinkJson
         EvidenceJson.WriteMembers(to, intent);
     }
 
-    static void WritePast(DocumentWriter to, Link link, List<int> order)
-    {
-        var any = false;
-        for (var i = 0; i < link.Fields.Count; i++)
-        {
-            var evidence = link.Fields.Values[i];
-            if (evidence.Past.IsEmpty) continue;
-            if (!any) to.Json.WriteStartObject("past"u8);
-            any = true;
-            to.Json.WriteStartArray(link.Fields.Names[i]);
-            foreach (var claim in evidence.Past)
-            {
-                to.Json.WriteStartObject();
-                to.Value("is"u8, claim.Value);
-                var by = NumberOf(to.Edits, claim.By);
-                to.Number("edit"u8, (long?)by);
-                to.Number("last"u8, NumberOf(to.Edits, claim.LastBy), by);
-                if (claim.Stamp != claim.By.ToStamp()) to.Stamp("stamp"u8, claim.Stamp);
-                to.Json.WriteEndObject();
-            }
-            to.Json.WriteEndArray();
-            if (evidence.Statements.IsEmpty && evidence.Writes.IsEmpty) order.Add(i);
-        }
-        if (any) to.Json.WriteEndObject();
-    }
-
     static void WriteRest(DocumentWriter to, Link link, List<int> order)
     {
         var fields = link.Fields;
@@ -285,7 +250,7 @@ static class LinkJson
             for (var i = 0; i < fields.Count; i++)
             {
                 var evidence = fields.Values[i];
-                if (!evidence.Statements.IsEmpty || !evidence.Writes.IsEmpty || !evidence.Past.IsEmpty) continue;
+                if (!evidence.Statements.IsEmpty || !evidence.Writes.IsEmpty) continue;
                 to.Json.WriteStringValue(fields.Names[i]);
                 order.Add(i);
             }
@@ -338,13 +303,6 @@ static class LinkJson
 
     // ---- Reading ----
 
-    struct PastClaim
-    {
-        public int Field, By, Last;
-        public FieldValue Value;
-        public Stamp? Stamp;
-    }
-
     sealed class Parts
     {
         public readonly List<string> Names = [];
@@ -352,7 +310,6 @@ static class LinkJson
         public readonly List<Intent> Intents = [];
         public readonly List<(int Field, Statement Statement)> Statements = [];
         public readonly List<(int Field, FieldIntent Write)> Writes = [];
-        public readonly List<PastClaim> Past = [];
         public int[]? Order;
 
         public int FieldOf(string name)
@@ -392,7 +349,6 @@ static class LinkJson
             else if (name.SequenceEqual("key"u8)) key = from.Id();
             else if (name.SequenceEqual("edits"u8)) ReadEdits(ref from, parts, golden);
             else if (name.SequenceEqual("writes"u8)) ReadWrites(ref from, parts, golden);
-            else if (name.SequenceEqual("past"u8)) ReadPast(ref from, parts);
             else if (name.SequenceEqual("blank"u8))
             {
                 from.BeginArray();
@@ -564,39 +520,6 @@ static class LinkJson
         return new(value ?? GoldenOf(ref from, golden, field), held, from.Owed(version, "golden version"), stored, refused);
     }
 
-    static void ReadPast(ref DocumentReader from, Parts parts)
-    {
-        from.BeginObject();
-        while (from.Field(out var field))
-        {
-            var at = parts.FieldOf(field);
-            from.BeginArray();
-            while (from.Element())
-            {
-                FieldValue? value = null;
-                Stamp? stamp = null;
-                int? by = null, last = null;
-                from.BeginObject();
-                while (from.Member(out var name))
-                {
-                    if (name.SequenceEqual("is"u8)) value = from.Value();
-                    else if (name.SequenceEqual("edit"u8)) by = from.Int();
-                    else if (name.SequenceEqual("last"u8)) last = from.Int();
-                    else if (name.SequenceEqual("stamp"u8)) stamp = from.Stamp();
-                    else from.Skip();
-                }
-                parts.Past.Add(new()
-                {
-                    Field = at,
-                    By = from.Owed(by, "edit"),
-                    Last = last ?? by.GetValueOrDefault(),
-                    Value = from.Owed(value, "value"),
-                    Stamp = stamp,
-                });
-            }
-        }
-    }
-
     public static int[] ReadOrder(ref DocumentReader from)
     {
         from.BeginArray();
@@ -611,23 +534,13 @@ static class LinkJson
         if (count == 0) return FieldMap.Empty<FieldEvidence>();
         var statements = new int[count];
         var writes = new int[count];
-        var past = new int[count];
         foreach (var (field, _) in parts.Statements) statements[field]++;
         foreach (var (field, _) in parts.Writes) writes[field]++;
-        foreach (var claim in parts.Past) past[claim.Field]++;
 
         var allStatements = ByField(parts.Statements, statements);
         var allWrites = ByField(parts.Writes, writes);
-        var claims = new List<(int, Claim)>(parts.Past.Count);
-        foreach (var claim in parts.Past)
-        {
-            var by = from.At(parts.Edits, claim.By);
-            claims.Add((claim.Field, new(claim.Value, claim.Stamp ?? by.ToStamp(), by, from.At(parts.Edits, claim.Last))));
-        }
-        var allPast = ByField(claims, past);
-
         var values = new FieldEvidence[count];
-        for (var i = 0; i < count; i++) values[i] = new(allPast[i], allStatements[i], allWrites[i]);
+        for (var i = 0; i < count; i++) values[i] = new(allStatements[i], allWrites[i]);
         return Ordered(ref from, [.. parts.Names], values, parts.Order);
     }
 

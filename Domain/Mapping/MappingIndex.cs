@@ -21,8 +21,12 @@ sealed class MappingIndex
         _splits = mapping.Fields.Where(f => f.Split is { Length: > 0 })
             .GroupBy(f => f.Name, StringComparer.Ordinal)
             .ToFrozenDictionary(g => g.Key, g => g.OrderBy(f => f.SplitIndex).ToImmutableArray(), StringComparer.Ordinal);
+        HasTexts = _splits.Count > 0 || mapping.Outgoing.Any(f => !f.Join.IsEmpty);
         _names = mapping.Fields.SelectMany(f => NamesOf(f.Name)).ToFrozenSet(StringComparer.Ordinal);
     }
+
+    /// <summary>Whether any text of the system is made of several fields.</summary>
+    internal bool HasTexts { get; }
 
     internal static MappingIndex Of(MappingDefinition mapping) => Indexes.GetValue(mapping, static m => new MappingIndex(m));
 

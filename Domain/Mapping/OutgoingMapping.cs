@@ -93,6 +93,29 @@ public static class OutgoingMapping
         }
     }
 
+    /// <summary>Golden values that <see cref="Map"/> will ask for beside what is written: the other parts of texts that are joined or cut there.</summary>
+    /// <param name="mapping">Null: the object is not mapped.</param>
+    /// <returns>Empty for most mappings and writes.</returns>
+    public static ImmutableArray<FieldStored> Beside(MappingDefinition? mapping, ImmutableArray<FieldWrite> fields, Func<string, FieldValue?> golden)
+    {
+        ArgumentNullException.ThrowIfNull(golden);
+        if (mapping is null) return [];
+        var index = MappingIndex.Of(mapping);
+        if (!index.HasTexts) return [];
+        var written = fields.Select(f => f.Field).ToHashSet(StringComparer.Ordinal);
+        var beside = ImmutableArray.CreateBuilder<FieldStored>();
+        foreach (var text in mapping.Outgoing)
+        {
+            var parts = !text.Join.IsEmpty ? text.Join : text.Split is null ? [] : [.. index.PartsOf(text.Name).Select(p => p.Field)];
+            if (!parts.Any(written.Contains)) continue;
+            foreach (var part in parts)
+            {
+                if (!written.Contains(part) && beside.All(b => b.Field != part) && golden(part) is { } value) beside.Add(new(part, value));
+            }
+        }
+        return beside.DrainToImmutable();
+    }
+
     /// <summary>What the system will report once it holds a value: the value itself where the mapping is one-to-one.</summary>
     /// <remarks>
     /// A system whose list of states is shorter, whose texts are cut, or which cannot tell empty from cleared holds the golden

@@ -140,9 +140,7 @@ public sealed class FieldResolver
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out _) is not { } evidence) continue;
-            foreach (var claim in evidence.Past) AddKeys(keys, field, claim.Value);
-            foreach (var statement in evidence.Statements) AddKeys(keys, field, statement.Value);
-            foreach (var write in evidence.Writes) AddKeys(keys, field, write.Value);
+            AddKeys(keys, field, evidence);
         }
         var members = new List<FieldValue>();
         Candidate? latest = null;
@@ -181,6 +179,13 @@ public sealed class FieldResolver
         return chosen < 0 ? null : Of(_candidates[chosen], "set") with { Value = FieldValue.Set([]) };
     }
 
+    /// <summary>Adds the key of every member that a record was ever said, or written, to hold.</summary>
+    internal static void AddKeys(SortedSet<FieldValue> keys, FieldDefinition field, FieldEvidence evidence)
+    {
+        foreach (var statement in evidence.Statements) AddKeys(keys, field, statement.Value);
+        foreach (var write in evidence.Writes) AddKeys(keys, field, write.Value);
+    }
+
     static void AddKeys(SortedSet<FieldValue> keys, FieldDefinition field, FieldValue set)
     {
         foreach (var member in set.Members()) keys.Add(KeyOf(field, member));
@@ -188,7 +193,8 @@ public sealed class FieldResolver
 
     static FieldValue KeyOf(FieldDefinition field, FieldValue member) => field.MemberKey is { } key ? member.Part(key) ?? member : member;
 
-    static FieldValue MemberOf(FieldDefinition field, FieldValue set, FieldValue key)
+    /// <summary>The member of a set that a key names; cleared: it is not in there.</summary>
+    internal static FieldValue MemberOf(FieldDefinition field, FieldValue set, FieldValue key)
     {
         foreach (var member in set.Members())
         {
@@ -200,12 +206,13 @@ public sealed class FieldResolver
     // A refusal by anybody, at any time, holds until a later, evidenced opt-in by a system named for it.
     Winner? Restrictive(FieldDefinition field, FieldPolicy policy)
     {
-        Candidate? refusal = null, optIn = null;
+        Candidate? refusal = null, doubtful = null, optIn = null;
         _candidates.Clear();
         foreach (var link in _customer.Links)
         {
             if (EvidenceOf(link, field.Name, out var rules) is not { } evidence) continue;
             if (RefusedAt(evidence, rules) is { } refused) Keep(ref refusal, Of(link, Denied, refused, 0));
+            if (evidence.MayBeRefusedAt(rules) is { } maybe) Keep(ref doubtful, Of(link, Denied, maybe, 0));
             foreach (var claim in evidence.ClaimsOf(rules))
             {
                 if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
@@ -216,16 +223,25 @@ public sealed class FieldResolver
         {
             refusal = new Candidate("", "", "", "", Denied, kept, 0, true);
         }
-        if (_hub.Planted == PlantedFault.ConsentByLatest) refusal = null;
-        if (refusal is { } denied && (optIn is not { } granted || granted.Stamp <= denied.Stamp)) return Of(denied, "refusal");
+        if (_hub.Planted == PlantedFault.ConsentByLatest) refusal = doubtful = null;
+        if (refusal is { } denied && (optIn is not { } later || !IsLater(later, denied))) return Of(denied, "refusal");
+        // Where nobody can tell a person's no from the echo of ours, it is a no.
+        if (doubtful is { } said && (optIn is not { } granted || !IsLater(granted, said))) return Of(said, "refusal");
         if (optIn is { } opted) return Of(opted, "opt-in");
         var chosen = Ranking.Choose(policy, Strategy.Owners, _candidates);
         return chosen < 0 ? null : Of(_candidates[chosen], "no refusal");
     }
 
-    /// <summary>The latest time at which a record may have said no; null: it never did.</summary>
+    // At one and the same time only the versions of one record tell what came later; an order that serves for other claims must not loosen consent.
+    static bool IsLater(in Candidate optIn, in Candidate refusal)
+    {
+        if (optIn.Stamp.Time != refusal.Stamp.Time) return optIn.Stamp.Time > refusal.Stamp.Time;
+        return optIn.LinkId == refusal.LinkId && optIn.Stamp.Version is { } version && refusal.Stamp.Version is { } before && version > before;
+    }
+
+    /// <summary>The latest time at which a record surely said no; null: it never did.</summary>
     /// <remarks>A refusal counts from when it was first seen, not from the earliest time that it may have: what may have been said before it does not undo it.</remarks>
-    internal static Stamp? RefusedAt(FieldEvidence evidence, FieldRules rules)
+    static Stamp? RefusedAt(FieldEvidence evidence, FieldRules rules)
     {
         Stamp? latest = null;
         foreach (var claim in evidence.ClaimsOf(rules))
@@ -235,13 +251,19 @@ public sealed class FieldResolver
         foreach (var statement in evidence.Statements)
         {
             // Also what the policy ignores, and what a person has undone: none of that makes a refusal unsaid.
-            if (statement.Value != Denied) continue;
-            // Where nobody can tell a person's no from a late effect of ours, it is a no.
-            if (evidence.IsEcho(statement, rules) ? !evidence.IsDoubtfulEcho(statement, rules) : rules.Counts(statement)) continue;
+            if (statement.Value != Denied || rules.Counts(statement) || evidence.IsEcho(statement, rules)) continue;
             if (!(statement.By.ToStamp() <= latest)) latest = statement.By.ToStamp();
         }
         return latest;
     }
+
+    /// <summary>The latest time at which a record said no, surely or maybe; null: it never did.</summary>
+    internal static Stamp? MayBeRefusedAt(FieldEvidence evidence, FieldRules rules) =>
+        (RefusedAt(evidence, rules), evidence.MayBeRefusedAt(rules)) switch
+        {
+            ({ } sure, { } maybe) => sure > maybe ? sure : maybe,
+            var (sure, maybe) => sure ?? maybe,
+        };
 
     static void Keep(ref Candidate? best, Candidate candidate)
     {

@@ -48,6 +48,10 @@ public interface ICustomerStore : IAsyncDisposable
     /// <returns>As for an appended commit. The partition's tail is taken as it is: its writer finds itself fenced once.</returns>
     Task<CommitAnswer> EraseAsync(ErasureOrder order, CancellationToken cancellationToken);
 
+    /// <summary>Entries of a customer after a revision, in order; those that were trimmed are left out.</summary>
+    /// <param name="max">1 to <see cref="StoreLimits.PageMax"/>; a page ends earlier at <see cref="StoreLimits.PageBytesMax"/>.</param>
+    Task<ImmutableArray<PlacedEntry>> ReadHistoryAsync(string customerId, long after, int max, CancellationToken cancellationToken);
+
     /// <summary>Entries of a partition after a sequence, in order.</summary>
     /// <param name="max">1 to <see cref="StoreLimits.PageMax"/>; a page ends earlier at <see cref="StoreLimits.PageBytesMax"/>.</param>
     Task<JournalPage> ReadPageAsync(int partition, long after, int max, CancellationToken cancellationToken);

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
+using Orleans;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 
 namespace OrleansCrm.Domain.Storage;
 
@@ -31,7 +31,7 @@ public sealed record StoredCustomer(string CustomerId, Customer? Snapshot, Immut
     public long Revision => Entries is [.., var last] ? last.Entry.Revision : Snapshot?.Revision ?? 0;
 
     /// <returns>Null: there is no such customer.</returns>
-    public Customer? Fold(HubDefinition hub) => CustomerFold.Apply(Snapshot, Entries.Select(e => e.Entry), hub);
+    public Customer? Fold() => CustomerFold.Apply(Snapshot, Entries.Select(e => e.Entry));
 }
 
 /// <param name="DefinitionVersion">The largest that its last entry, or the snapshot where no entry is left, was decided under.</param>
@@ -77,6 +77,7 @@ public sealed record ErasureOrder(Commit Commit, Customer Erased, ImmutableArray
 }
 
 /// <summary>The store cannot be reached, or has no room. Nothing is known to be lost; try again.</summary>
+[GenerateSerializer, Alias("crm.StoreUnavailableException")]
 public sealed class StoreUnavailableException : Exception
 {
     public StoreUnavailableException()

@@ -26,12 +26,21 @@ public interface IDeliveryGrain : IGrainWithStringKey
     [Alias("ReleaseGuard")]
     Task ReleaseGuard(Guarded kinds, int? next);
 
+    /// <summary>A person throws held operations away: their deliveries are parked, and no longer held.</summary>
+    [Alias("DiscardGuard")]
+    Task DiscardGuard(Guarded kinds);
+
     /// <summary>A person has a parked delivery tried again.</summary>
     [Alias("RetryParked")]
     Task RetryParked(string customerId, string linkId);
 
     [Alias("ReadStatus")]
     Task<DeliveryStatus> ReadStatus();
+
+    /// <summary>Up to where the journal is not needed by this delivery any more, durable.</summary>
+    /// <returns>Empty: it does not run, and needs all.</returns>
+    [Alias("ReadCursors")]
+    Task<ImmutableArray<PartitionCursor>> ReadCursors();
 }
 
 /// <summary>How a delivery stands.</summary>
@@ -54,4 +63,26 @@ public interface ISinkGrain : IGrainWithStringKey
     /// <inheritdoc cref="IDeliveryGrain.Ring"/>
     [Alias("Ring"), OneWay]
     Task Ring(ImmutableArray<PartitionCursor> reached);
+
+    /// <summary>A person has a waiting customer told again now.</summary>
+    /// <param name="customerId">Null: all of them; a sink whose receiver had wanted nothing any more goes on.</param>
+    [Alias("Retry")]
+    Task Retry(string? customerId);
+
+    [Alias("ReadStatus")]
+    Task<SinkStatus> ReadStatus();
+
+    /// <inheritdoc cref="IDeliveryGrain.ReadCursors"/>
+    [Alias("ReadCursors")]
+    Task<ImmutableArray<PartitionCursor>> ReadCursors();
 }
+
+/// <summary>How a sink stands.</summary>
+/// <param name="Mode"><c>observe</c>, <c>shadow</c> or <c>live</c>.</param>
+/// <param name="Backlog">Journal entries not read yet.</param>
+/// <param name="Pending">Changes read and not yet told.</param>
+/// <param name="Waiting">Customers behind a change that the receiver did not take.</param>
+/// <param name="CircuitOpenUntil">Null: requests are made.</param>
+/// <param name="Problem">What keeps it from running; null: nothing.</param>
+[GenerateSerializer, Immutable, Alias("crm.SinkStatus")]
+public sealed record SinkStatus(string Sink, string Mode, long Backlog, int Pending, int Waiting, DateTimeOffset? CircuitOpenUntil, string? Problem);

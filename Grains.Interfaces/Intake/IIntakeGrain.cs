@@ -11,6 +11,6 @@ public interface IIntakeGrain : IGrainWithIntegerKey
     /// <param name="events">1 to <see cref="EventsMax"/>.</param>
     /// <returns>One answer each, in the same order, when all of them are known. Losing to another system, being refused or parked are answers, not exceptions.</returns>
     /// <exception cref="OrleansCrm.Domain.Storage.StoreUnavailableException">No event of the call is known to be recorded; send them again.</exception>
-    [Alias("Take")]
+    [Alias("Take"), AlwaysInterleave]
     Task<ImmutableArray<EventAnswer>> Take(ImmutableArray<IncomingEvent> events, CancellationToken cancellationToken);
 }

@@ -62,6 +62,10 @@ public sealed record IncomingEvent
     /// <summary>Follows one request through the logs, to the receipts of the writes that it causes.</summary>
     [Id(14)]
     public string? CorrelationId { get; init; }
+
+    /// <summary>The hub's creation key, where the record's report carries it: the hub created this record. Null: it carries none, or the report does not tell.</summary>
+    [Id(15)]
+    public string? CreationKey { get; init; }
 }
 
 public enum EventOutcome

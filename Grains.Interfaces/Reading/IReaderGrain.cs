@@ -10,14 +10,14 @@ public interface IReaderGrain : IGrainWithIntegerKey
     /// <summary>The living customer that holds a source record.</summary>
     /// <returns>Null: nobody does, or the definition has no such system or object.</returns>
     /// <exception cref="OrleansCrm.Domain.Storage.StoreUnavailableException">The store could not be asked.</exception>
-    [Alias("FindBySource")]
+    [Alias("FindBySource"), AlwaysInterleave]
     Task<string?> FindBySource(string system, string @object, string externalId);
 
     /// <summary>A page of a customer's entries, by revision.</summary>
     /// <param name="after">The last revision of the page before; 0: from the first that is kept.</param>
     /// <param name="max">1 to <see cref="PageMax"/>.</param>
     /// <returns>Each entry as its JSON document in UTF-8, as it stands in the journal. Null: there is no such customer.</returns>
-    [Alias("ReadHistory")]
+    [Alias("ReadHistory"), AlwaysInterleave]
     Task<HistoryPage?> ReadHistory(string customerId, long after, int max);
 
     /// <summary>A page of the change feed: entries of all partitions behind a cursor, in order per partition, hence per customer.</summary>
@@ -25,11 +25,11 @@ public interface IReaderGrain : IGrainWithIntegerKey
     /// <param name="everything">False: only entries that change golden values, links or existence. True: intents and receipts too.</param>
     /// <param name="max">1 to <see cref="PageMax"/>; a page may hold fewer and yet not be the last.</param>
     /// <exception cref="ChangeCursorException">The cursor is not one of this hub's, or what it points to was trimmed.</exception>
-    [Alias("ReadChanges")]
+    [Alias("ReadChanges"), AlwaysInterleave]
     Task<ChangePage> ReadChanges(ChangeCursor? cursor, bool everything, int max, CancellationToken cancellationToken);
 
     /// <summary>Whether the hub can work: the store answers, the definition is known.</summary>
-    [Alias("ReadHealth")]
+    [Alias("ReadHealth"), AlwaysInterleave]
     Task<HubHealth> ReadHealth();
 }
 

@@ -32,8 +32,8 @@ readonly record struct EntryRow(string CustomerId, long Revision, int Definition
     }
 
     /// <summary>The row of a page as delivery reads it; null: it marks no link of the system.</summary>
-    public static PageEntry? PageEntryOf(string system, long sequence, string customerId, long revision, bool moved, short priority, string? due) =>
+    public static PageEntry? PageEntryOf(string system, long sequence, string customerId, long revision, bool moved, short priority, string? due, DateTimeOffset at) =>
         LinksOf(due, system) is { IsEmpty: false } links
-            ? new PageEntry(sequence, customerId, links) { Revision = revision, Moved = moved, Priority = (DeliveryPriority)priority }
+            ? new PageEntry(sequence, customerId, links) { Revision = revision, Moved = moved, Priority = (DeliveryPriority)priority, At = at }
             : null;
 }

@@ -10,7 +10,7 @@ namespace OrleansCrm.Storage.PostgreSql;
 
 public sealed partial class PostgresCustomerStore
 {
-    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, reason, advice";
+    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, reason, advice, marked_revision";
 
     // The fence: whoever raises the epoch waits for this row, and whoever comes after it finds another epoch.
     const string Fence = "fence AS MATERIALIZED (SELECT 1 FROM delivery WHERE system = $1 AND lane = $2 AND epoch = $3 FOR UPDATE)";
@@ -19,12 +19,13 @@ public sealed partial class PostgresCustomerStore
         $"""
         upserted AS (
             INSERT INTO due_link AS d (system, lane, {DueColumns})
-            SELECT $1, $2, x.* FROM unnest($4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::smallint[], $10::int[], $11::int[], $12::bigint[], $13::text[], $14::text[])
+            SELECT $1, $2, x.* FROM unnest($4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::smallint[], $10::int[], $11::int[], $12::bigint[], $13::text[], $14::text[], $15::bigint[])
                 AS x({DueColumns})
             WHERE EXISTS (SELECT FROM fence)
             ON CONFLICT (system, lane, customer_id, link_id) DO UPDATE SET
                 state = excluded.state, attempts = excluded.attempts, next_attempt = excluded.next_attempt, priority = excluded.priority, needs = excluded.needs,
-                marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, reason = excluded.reason, advice = excluded.advice)
+                marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, reason = excluded.reason, advice = excluded.advice,
+                marked_revision = excluded.marked_revision)
         """;
 
     const string MarkSql =
@@ -32,7 +33,7 @@ public sealed partial class PostgresCustomerStore
         WITH {Fence}, {UpsertRows},
         moved AS (
             INSERT INTO delivery_cursor (system, lane, partition, sequence)
-            SELECT $1, $2, x.partition, x.sequence FROM unnest($15::int[], $16::bigint[]) AS x(partition, sequence) WHERE EXISTS (SELECT FROM fence)
+            SELECT $1, $2, x.partition, x.sequence FROM unnest($16::int[], $17::bigint[]) AS x(partition, sequence) WHERE EXISTS (SELECT FROM fence)
             ON CONFLICT (system, lane, partition) DO UPDATE SET sequence = excluded.sequence)
         SELECT EXISTS (SELECT FROM fence)
         """;
@@ -41,10 +42,10 @@ public sealed partial class PostgresCustomerStore
         $"""
         WITH {Fence}, {UpsertRows},
         removed AS (
-            DELETE FROM due_link d USING unnest($15::text[], $16::text[]) AS x(customer_id, link_id)
+            DELETE FROM due_link d USING unnest($16::text[], $17::text[]) AS x(customer_id, link_id)
             WHERE d.system = $1 AND d.lane = $2 AND d.customer_id = x.customer_id AND d.link_id = x.link_id AND EXISTS (SELECT FROM fence)),
         braked AS (
-            UPDATE delivery SET brakes = $17 WHERE system = $1 AND lane = $2 AND $17 IS NOT NULL AND EXISTS (SELECT FROM fence))
+            UPDATE delivery SET brakes = $18 WHERE system = $1 AND lane = $2 AND $18 IS NOT NULL AND EXISTS (SELECT FROM fence))
         SELECT EXISTS (SELECT FROM fence)
         """;
 
@@ -162,6 +163,7 @@ public sealed partial class PostgresCustomerStore
             parameters.Add(Value<long[]>([.. rows.Select(r => r.MarkedAt.Sequence)]));
             parameters.Add(Texts([.. rows.Select(r => r.Reason)]));
             parameters.Add(Texts([.. rows.Select(r => r.Advice)]));
+            parameters.Add(Value<long[]>([.. rows.Select(r => r.MarkedBy)]));
             more(parameters);
             sent = true;
             return (bool)(await command.ExecuteScalarAsync(cancellationToken))! ? RowsAnswer.Ok : RowsAnswer.Fenced;
@@ -192,5 +194,6 @@ public sealed partial class PostgresCustomerStore
         row.IsDBNull(9) ? null : row.GetString(9),
         row.IsDBNull(10) ? null : row.GetString(10),
         (Operations)row.GetInt32(6),
-        new Position(row.GetInt32(7), row.GetInt64(8)));
+        new Position(row.GetInt32(7), row.GetInt64(8)),
+        row.GetInt64(11));
 }

@@ -19,6 +19,14 @@ public sealed partial class PostgresCustomerStore
         WHERE p.before < $4 ORDER BY p.sequence
         """;
 
+    const string HistorySql =
+        """
+        SELECT p.partition, p.sequence, p.at, p.body FROM (
+            SELECT j.*, sum(octet_length(j.body)) OVER (ORDER BY j.revision) - octet_length(j.body) AS before
+            FROM (SELECT * FROM journal WHERE customer_id = $1 AND revision > $2 ORDER BY revision LIMIT $3) j) p
+        WHERE p.before < $4 ORDER BY p.revision
+        """;
+
     // Only what lies below the last entry, so that the tail stays known, and what a snapshot covers, so that nothing is lost.
     const string TrimSql =
         """
@@ -32,6 +40,22 @@ public sealed partial class PostgresCustomerStore
             ON CONFLICT (partition) DO UPDATE SET through = greatest(trimmed.through, excluded.through))
         DELETE FROM journal WHERE partition = $1 AND sequence IN (SELECT sequence FROM gone)
         """;
+
+    public Task<ImmutableArray<PlacedEntry>> ReadHistoryAsync(string customerId, long after, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
+    {
+        Bounds.EnsurePage(max);
+        await using var command = new NpgsqlCommand(HistorySql, connection)
+        {
+            Parameters = { Text(StoredName.Of(customerId)), Value(after), Value(max), Value(StoreLimits.PageBytesMax) },
+        };
+        var entries = ImmutableArray.CreateBuilder<PlacedEntry>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            entries.Add(new(new(row.GetInt32(0), row.GetInt64(1)), EntryJson.Read(Bytes(row, 3)), Utc(row.GetDateTime(2))));
+        }
+        return entries.ToImmutable();
+    }, cancellationToken);
 
     public Task<JournalPage> ReadPageAsync(int partition, long after, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
     {
@@ -56,7 +80,7 @@ public sealed partial class PostgresCustomerStore
     {
         Bounds.EnsurePage(max);
         await using var command = new NpgsqlCommand(
-            "SELECT sequence, customer_id, revision, moved, priority, due FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", connection)
+            "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", connection)
         { Parameters = { Value(partition), Value(after), Value(max) } };
         var entries = ImmutableArray.CreateBuilder<PageEntry>();
         var through = after;
@@ -65,7 +89,7 @@ public sealed partial class PostgresCustomerStore
         {
             through = row.GetInt64(0);
             if (row.IsDBNull(5)) continue;
-            var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5));
+            var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), Utc(row.GetDateTime(6)));
             if (entry is not null) entries.Add(entry);
         }
         return new DeliveryMessage.PageRead(partition, after, through, entries.ToImmutable());

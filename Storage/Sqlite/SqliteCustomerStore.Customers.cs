@@ -122,6 +122,25 @@ public sealed partial class SqliteCustomerStore
         """,
         StoredName.Of(customer.Id), customer.Revision, customer.DefinitionVersion, body);
 
+    public Task<ImmutableArray<PlacedEntry>> ReadHistoryAsync(string customerId, long after, int max, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(max);
+        return ReadAsync(session =>
+        {
+            var entries = ImmutableArray.CreateBuilder<PlacedEntry>();
+            var bytes = 0L;
+            using var row = session.Query(
+                "SELECT partition, sequence, at, body FROM journal WHERE customer_id = $1 AND revision > $2 ORDER BY revision LIMIT $3", StoredName.Of(customerId), after, max);
+            while (bytes < StoreLimits.PageBytesMax && row.Read())
+            {
+                var body = Bytes(row, 3);
+                bytes += body.Length;
+                entries.Add(new(new(row.GetInt32(0), row.GetInt64(1)), EntryJson.Read(body), SqliteTime.Read(row.GetString(2))));
+            }
+            return entries.ToImmutable();
+        }, cancellationToken);
+    }
+
     public Task<JournalPage> ReadPageAsync(int partition, long after, int max, CancellationToken cancellationToken)
     {
         Bounds.EnsurePage(max);
@@ -151,12 +170,12 @@ public sealed partial class SqliteCustomerStore
             var entries = ImmutableArray.CreateBuilder<PageEntry>();
             var through = after;
             using var row = session.Query(
-                "SELECT sequence, customer_id, revision, moved, priority, due FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", partition, after, max);
+                "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", partition, after, max);
             while (row.Read())
             {
                 through = row.GetInt64(0);
                 if (row.IsDBNull(5)) continue;
-                var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5));
+                var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), SqliteTime.Read(row.GetString(6)));
                 if (entry is not null) entries.Add(entry);
             }
             return new DeliveryMessage.PageRead(partition, after, through, entries.ToImmutable());

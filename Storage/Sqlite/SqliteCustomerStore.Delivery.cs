@@ -10,7 +10,7 @@ namespace OrleansCrm.Storage.Sqlite;
 
 public sealed partial class SqliteCustomerStore
 {
-    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, reason, advice";
+    const string DueColumns = "customer_id, link_id, state, attempts, next_attempt, priority, needs, marked_partition, marked_sequence, reason, advice, marked_revision";
 
     public Task<DeliveryMessage.Started> AcquireDeliveryAsync(DeliveryLane lane, int rowsMax, CancellationToken cancellationToken)
     {
@@ -120,13 +120,14 @@ public sealed partial class SqliteCustomerStore
         {
             session.Execute(
                 $"""
-                INSERT INTO due_link (system, lane, {DueColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                INSERT INTO due_link (system, lane, {DueColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                 ON CONFLICT (system, lane, customer_id, link_id) DO UPDATE SET
                     state = excluded.state, attempts = excluded.attempts, next_attempt = excluded.next_attempt, priority = excluded.priority, needs = excluded.needs,
-                    marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, reason = excluded.reason, advice = excluded.advice
+                    marked_partition = excluded.marked_partition, marked_sequence = excluded.marked_sequence, reason = excluded.reason, advice = excluded.advice,
+                    marked_revision = excluded.marked_revision
                 """,
                 lane.System, lane.Lane, row.CustomerId, row.LinkId, DueRow.Word(row.State), row.Attempts, SqliteTime.Text(row.NextAttempt), (int)row.Priority, (int)row.Needs,
-                row.MarkedAt.Partition, row.MarkedAt.Sequence, row.Reason, row.Advice);
+                row.MarkedAt.Partition, row.MarkedAt.Sequence, row.Reason, row.Advice, row.MarkedBy);
         }
     }
 
@@ -139,7 +140,7 @@ public sealed partial class SqliteCustomerStore
             {
                 rows.Add(new(
                     row.GetString(0), row.GetString(1), DueRow.State(row.GetString(2)), row.GetInt32(3), SqliteTime.Read(row.GetString(4)), (DeliveryPriority)row.GetInt16(5),
-                    TextOrNull(row, 9), TextOrNull(row, 10), (Operations)row.GetInt32(6), new Position(row.GetInt32(7), row.GetInt64(8))));
+                    TextOrNull(row, 9), TextOrNull(row, 10), (Operations)row.GetInt32(6), new Position(row.GetInt32(7), row.GetInt64(8)), row.GetInt64(11)));
             }
             return rows.ToImmutable();
         }

@@ -16,26 +16,27 @@ var bound = new Option<int>("--seconds") { DefaultValueFactory = _ => 60, Descri
 var output = new Option<string?>("--save-faults") { Description = "With --faults: store the catching seeds in this file." };
 var replay = new Option<string?>("--replay-faults") { Description = "Run the stored catching seeds of this file." };
 
+var real = new Option<bool>("--real-store") { Description = "The hubs work on the real store (SQLite in memory); it has to answer as the fake one does." };
 var open = new Option<string?>("--open") { Description = "File of seeds whose violations are known and not mended yet: they are told, and not counted as failed." };
 
-var root = new RootCommand("Runs simulated worlds and checks the rules of the hub in each.") { from, count, jobs, fault, trace, shown, most, quiet, faults, bound, output, replay, open };
+var root = new RootCommand("Runs simulated worlds and checks the rules of the hub in each.") { from, count, jobs, fault, trace, shown, most, quiet, faults, bound, output, replay, open, real };
 root.SetAction(parsed =>
 {
     var log = Console.Out;
-    if (parsed.GetValue(trace) is { } seed) return Trace(seed, parsed.GetValue(fault), log);
+    if (parsed.GetValue(trace) is { } seed) return Trace(seed, parsed.GetValue(fault), parsed.GetValue(real), log);
 
     int passed, failed;
     if (parsed.GetValue(faults)) (passed, failed) = FaultSearch.Search(parsed.GetValue(jobs), TimeSpan.FromSeconds(parsed.GetValue(bound)), parsed.GetValue(output), log);
     else if (parsed.GetValue(replay) is { } file) (passed, failed) = FaultSearch.Replay(file, log);
-    else (passed, failed) = Run(new SeedRange(parsed.GetValue(from), parsed.GetValue(count), parsed.GetValue(jobs), parsed.GetValue(fault)), parsed.GetValue(most), parsed.GetValue(quiet) ? 0 : parsed.GetValue(shown), parsed.GetValue(jobs), Open(parsed.GetValue(open)), log);
+    else (passed, failed) = Run(new SeedRange(parsed.GetValue(from), parsed.GetValue(count), parsed.GetValue(jobs), parsed.GetValue(fault), parsed.GetValue(real)), parsed.GetValue(most), parsed.GetValue(quiet) ? 0 : parsed.GetValue(shown), parsed.GetValue(jobs), Open(parsed.GetValue(open)), log);
     log.WriteLine($"{passed} passed, {failed} failed");
     return failed == 0 ? 0 : 1;
 });
 return root.Parse(args).Invoke();
 
-static int Trace(ulong seed, PlantedFault fault, TextWriter log)
+static int Trace(ulong seed, PlantedFault fault, bool realStore, TextWriter log)
 {
-    var result = World.Run(seed, fault, tell: true);
+    var result = World.Run(seed, fault, tell: true, realStore);
     foreach (var line in result.Story) log.WriteLine(line);
     log.WriteLine();
     foreach (var violation in result.Violations) log.WriteLine(violation);

@@ -123,7 +123,7 @@ sealed partial class World
 
     Customer? LoadFor(Silo silo, string customerId)
     {
-        var customer = _store.Load(customerId, silo.Hub);
+        var customer = _store.Load(customerId);
         if (customer is not null && _wires.OneIn(4)) _store.KeepSnapshot(customer);
         return customer;
     }
@@ -172,7 +172,7 @@ sealed partial class World
     {
         CommitterMessage message = Trouble(_plan.Troubles.AbortedCommitPercent / 2)
             ? new CommitterMessage.TailFailed(partition, "the store is restarting")
-            : new CommitterMessage.TailLoaded(partition, _store.TailOf(partition));
+            : new CommitterMessage.TailLoaded(partition, _store.ReadTail(partition));
         Plan(_clock.Now + StoreTime(), Kind.CommitterHears, silo.Index, silo.Life, cargo: message);
     }
 
@@ -202,7 +202,7 @@ sealed partial class World
     {
         var before = _store.Entries;
         var answer = _store.Append(cargo.Append.Batch);
-        if (_story is not null && _store.Entries > before) TellEntries(cargo.Append.Batch, answer);
+        if (_story is not null && _store.Entries > before && answer is AppendAnswer.Decided decided) TellEntries(cargo.Append.Batch, decided);
         if (_store.Entries > before) JournalHasGrown(cargo.Append.Batch);
         if (!cargo.Unheard) Plan(_clock.Now + StoreTime(), Kind.CommitterHears, cargo.Silo, cargo.Life, cargo: new CommitterMessage.Appended(cargo.Append.BatchId, answer));
     }

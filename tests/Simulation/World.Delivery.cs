@@ -161,7 +161,7 @@ sealed partial class World
         switch (effect)
         {
             case DeliveryEffect.ReadPage page:
-                answer = aborted ? new DeliveryMessage.PageRead(page.Partition, page.After, page.After, []) : ReadPage(slot, page);
+                answer = aborted ? new DeliveryMessage.PageRead(page.Partition, page.After, page.After, []) : _store.ReadPage(_systems[slot.System].Plan.Name, page);
                 break;
             case DeliveryEffect.Mark mark:
                 // Nobody knows: a third of the time nothing landed, else it did.
@@ -190,26 +190,6 @@ sealed partial class World
             default: throw new InvalidOperationException($"The world knows no {effect.GetType().Name}.");
         }
         Plan(_clock.Now + StoreTime(), Kind.DeliveryHears, silo.Index, silo.Life, cargo: new Hearing(slot, answer));
-    }
-
-    DeliveryMessage.PageRead ReadPage(DeliverySlot slot, DeliveryEffect.ReadPage page)
-    {
-        var journal = _store.Journal(page.Partition);
-        var through = Math.Min(journal.Count, page.After + page.Max);
-        var system = _systems[slot.System].Plan.Name;
-        var entries = ImmutableArray.CreateBuilder<PageEntry>();
-        for (var i = (int)page.After; i < through; i++)
-        {
-            var entry = journal[i].Entry;
-            var links = ImmutableArray<string>.Empty;
-            foreach (var due in entry.Due)
-            {
-                if (string.Equals(due.System, system, StringComparison.Ordinal)) links = links.Add(due.LinkId);
-            }
-            if (links.IsEmpty) continue;
-            entries.Add(new PageEntry(journal[i].Position.Sequence, entry.CustomerId, links) { Revision = entry.Revision, Moved = entry.Intents.IsEmpty && entry.Receipts.IsEmpty });
-        }
-        return new DeliveryMessage.PageRead(page.Partition, page.After, Math.Max(through, page.After), entries.ToImmutable());
     }
 
     // ---- the systems --------------------------------------------------------------------------------------------

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
@@ -80,21 +79,14 @@ sealed partial class World
         {
             case IntakeEffect.LookUp lookUp when fails: answer = new IntakeMessage.LookUpFailed(lookUp.LookUpId, "the store is restarting"); break;
             case IntakeEffect.LookUp lookUp:
-                var records = ImmutableArray.CreateBuilder<RecordFound>(lookUp.Records.Length);
-                foreach (var record in lookUp.Records) records.Add(new RecordFound(record, _store.HolderOf(record), Suppressed: false));
-                answer = new IntakeMessage.LookedUp(lookUp.LookUpId, records.MoveToImmutable());
+                answer = new IntakeMessage.LookedUp(lookUp.LookUpId, _store.LookUp(lookUp.Records));
                 break;
             case IntakeEffect.LookUpKeys lookUp when fails: answer = new IntakeMessage.LookUpFailed(lookUp.LookUpId, "the store is restarting"); break;
             case IntakeEffect.LookUpKeys lookUp:
-                var keys = ImmutableArray.CreateBuilder<KeyFound>();
-                foreach (var key in lookUp.Keys)
-                {
-                    if (_store.HolderOf(key) is { } holder) keys.Add(new KeyFound(key, holder));
-                }
-                answer = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, keys.ToImmutable());
+                answer = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, _store.LookUpKeys(lookUp.Keys));
                 break;
             case IntakeEffect.Park park:
-                if (!fails) _store.Parked.TryAdd(park.Parked.Id, park.Parked);
+                if (!fails) _store.Park(park.Parked);
                 answer = new IntakeMessage.ParkStored(park.Ticket, !fails);
                 break;
             default: throw new InvalidOperationException($"The world knows no {effect.GetType().Name}.");

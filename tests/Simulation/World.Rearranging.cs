@@ -19,7 +19,7 @@ sealed partial class World
         _mergeable.Clear();
         foreach (var id in _store.CustomerIds)
         {
-            var customer = _store.Peek(id, Newest);
+            var customer = _store.Peek(id);
             if (customer.Status == CustomerStatus.Living) _mergeable.Add(customer);
         }
         if (_mergeable.Count == 0) return;

@@ -41,14 +41,13 @@ sealed partial class World
         if (_story is null) return;
         var entries = _store.EntriesOf(customerId);
         Customer? customer = null;
-        for (var i = 0; i < Math.Min(revision, entries.Count); i++) customer = CustomerFold.Apply(customer, entries[i], Newest);
+        for (var i = 0; i < Math.Min(revision, entries.Count); i++) customer = CustomerFold.Apply(customer, entries[i]);
         if (customer is null) return;
         Tell($"{field} of {customerId} at revision {customer.Revision}: golden {customer.Golden.Get(field)?.ToString() ?? "undetermined"}");
         foreach (var link in customer.Links)
         {
             if (link.Fields.Get(field) is not { } evidence || Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(field) is not { } rules) continue;
             Tell($"    {link.Id} {link.System}/{link.ExternalId} {link.State}, known {evidence.KnownOf(rules)}, trouble {link.Troubles.Get(field)}");
-            foreach (var claim in evidence.Past) Tell($"        past {claim.Value} {claim.Stamp} by {claim.By.EditId}");
             foreach (var said in evidence.Statements)
             {
                 Tell($"        {(said.By.IsChange ? "changed" : "seen")} {said.Value} {(said.By.TimeTold ? "" : "accepted ")}{Clock.Tell(said.By.Time.UtcTicks)}{(said.By.Since is { } since ? $" since {Clock.Tell(since.UtcTicks)}" : "")} v{said.By.Version} {said.By.Actor} {said.By.EditId}{(evidence.IsEcho(said, rules) ? " ECHO" : "")}");

@@ -55,7 +55,7 @@ sealed partial class World
     {
         foreach (var id in _store.CustomerIds)
         {
-            var customer = _store.Peek(id, Newest);
+            var customer = _store.Peek(id);
             if (customer.Status == CustomerStatus.Merged) continue;
             if (customer.DefinitionVersion < _newestVersion || IsGraceOver(customer)) Ask(id, new CustomerCall.Reresolve());
             foreach (var withheld in customer.Withheld)

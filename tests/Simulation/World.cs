@@ -62,7 +62,7 @@ enum Kind
 }
 
 /// <summary>One simulated world: people, systems and a hub, on one thread and in virtual time.</summary>
-sealed partial class World
+sealed partial class World : IDisposable
 {
     const int EventsMax = 20_000;
     const int RoundsMax = 40;
@@ -77,9 +77,10 @@ sealed partial class World
     readonly List<string> _violations = [];
     readonly int[] _byKind = new int[64];
     int _events;
+    readonly StoreTwin? _twin;
     bool _draining;
 
-    World(WorldPlan plan, bool tell)
+    World(WorldPlan plan, bool tell, bool realStore)
     {
         _plan = plan;
         _story = tell ? new Story(_clock) : null;
@@ -89,7 +90,8 @@ sealed partial class World
         _faults = chance.Branch(12);
         _systems = new FakeSystem[plan.Systems.Length];
         for (var i = 0; i < _systems.Length; i++) _systems[i] = new FakeSystem(plan.Systems[i], plan, _clock, chance.Branch(20 + (ulong)i), _story);
-        _store = new FakeStore(_clock, plan.PartitionCount, _systems.Length, plan.StoresText);
+        _twin = realStore ? new StoreTwin(_clock, plan.PartitionCount, difference => Violate(3, difference)) : null;
+        _store = new FakeStore(_clock, plan.PartitionCount, [.. plan.Systems.Select(s => s.Name)], plan.StoresText, _twin);
         _silos = new Silo[plan.Silos];
         for (var i = 0; i < _silos.Length; i++)
         {
@@ -98,9 +100,10 @@ sealed partial class World
     }
 
     /// <param name="tell">Keep the story: slower, the same otherwise.</param>
-    public static WorldResult Run(ulong seed, PlantedFault planted = PlantedFault.None, bool tell = false)
+    /// <param name="realStore">The hub works on a real store in memory, which has to answer as the fake one does.</param>
+    public static WorldResult Run(ulong seed, PlantedFault planted = PlantedFault.None, bool tell = false, bool realStore = false)
     {
-        var world = new World(PlanMaker.Make(seed, planted), tell);
+        using var world = new World(PlanMaker.Make(seed, planted), tell, realStore);
         try
         {
             world.Live();
@@ -112,6 +115,8 @@ sealed partial class World
         }
         return new WorldResult(seed, world._events, world._violations, world._story is { } story ? [.. story.Lines, .. world.CountsByKind()] : []);
     }
+
+    public void Dispose() => _twin?.Dispose();
 
     void Live()
     {

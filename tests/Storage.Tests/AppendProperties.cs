@@ -3,6 +3,7 @@ using CsCheck;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
+using OrleansCrm.PrivatePostgres;
 using Xunit;
 using static OrleansCrm.Storage.Tests.Given;
 

@@ -47,6 +47,7 @@ public abstract partial class CustomerStoreContract
 
         Assert.Equal((0, 0L, 3L), (page.Partition, page.After, page.Through));
         Assert.Equal([(1L, a, 1L, true, "1.1"), (3L, a, 2L, false, "1.1 1.3")], page.Entries.Select(e => (e.Sequence, e.CustomerId, e.Revision!.Value, e.Moved, string.Join(' ', e.LinkIds))));
+        Assert.Equal((await Store.ReadPageAsync(0, 0, 10, Token)).Entries.Select(e => e.At).Distinct(), page.Entries.Select(e => e.At!.Value).Distinct());
         Assert.Equal(3, (await Store.ReadDuePageAsync("crm", 0, 0, 10, Token)).Through);
     }
 

@@ -87,7 +87,7 @@ static class Given
     }
 
     public static DueLink Due(string customer, DueState state = DueState.Due, double inMinutes = 0, DeliveryPriority priority = DeliveryPriority.Live, string? reason = null) =>
-        new(customer, customer + ".1", state, 2, Noon.AddMinutes(inMinutes), priority, reason, reason is null ? null : "Look.", Operations.Create | Operations.Clear, new(3, 17));
+        new(customer, customer + ".1", state, 2, Noon.AddMinutes(inMinutes), priority, reason, reason is null ? null : "Look.", Operations.Create | Operations.Clear, new(3, 17), 5);
 
     public static string Json(JournalEntry entry) => Encoding.UTF8.GetString(EntryJson.Write(entry));
 

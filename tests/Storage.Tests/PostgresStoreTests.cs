@@ -1,6 +1,7 @@
 using Npgsql;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Storage;
+using OrleansCrm.PrivatePostgres;
 using OrleansCrm.Storage.PostgreSql;
 using Xunit;
 using static OrleansCrm.Storage.Tests.Given;

@@ -1,4 +1,5 @@
 using OrleansCrm.Domain.Storage;
+using OrleansCrm.PrivatePostgres;
 using OrleansCrm.Storage.PostgreSql;
 using OrleansCrm.Storage.Sqlite;
 

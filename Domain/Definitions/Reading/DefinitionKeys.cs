@@ -59,6 +59,7 @@ static class Names
     public static readonly TextKind Field = new("a field's name: a letter, then letters, digits and '_', at most 64", 64, $"^{Part}$");
     public static readonly TextKind FieldPath = new("a field's name, or a part's such as address.city", 129, $"^{Part}([.]{Part})?$");
     public static readonly TextKind System = new("a system's name: a small letter, then small letters, digits and hyphens, at most 63", 63, "^[a-z][a-z0-9-]*$");
+    public static readonly TextKind Connector = new("a connector's name: a small letter, then small letters, digits and hyphens, at most 63", 63, "^[a-z][a-z0-9-]*$");
     public static readonly TextKind Crosswalk = new("a crosswalk's name: a letter, then letters, digits and '_', at most 64", 64, $"^{Part}$");
     public static readonly TextKind Country = new("an ISO 3166 country code of two capital letters", 2, "^[A-Z]{2}$");
     public static readonly TextKind Currency = new("an ISO 4217 currency code of three capital letters", 3, "^[A-Z]{3}$");
@@ -299,8 +300,10 @@ static class MappingKeys
 
     public static readonly Key<ImmutableArray<Named<Record>>> Joins = new("joins", new MapKind<Record>(Names.Vendor, JoinKeys.Shape, 100), "Properties that are several fields in one.", "{ Name: [firstName, lastName] }", words: "joins by the system's name");
 
+    public static readonly Key<Record> Rest = new("rest", RestObjectKeys.Shape, "How the connector rest reaches the object's records.", "{ create: POST /customers, read: 'GET /customers/{id}' }", "only for the connector rest");
+
     public static readonly Shape Shape = new("mapping", "How a record type's customers appear as one kind of object of a system.",
-        [RecordType, Scope, Create, Update, Delete, RequiredToCreate, CreationKey, Version, Fields, Constants, Joins]);
+        [RecordType, Scope, Create, Update, Delete, RequiredToCreate, CreationKey, Version, Fields, Constants, Joins, Rest]);
 }
 
 static class GuardKeys
@@ -348,7 +351,7 @@ static class SystemKeys
 {
     static readonly SystemDefinition Usual = new("", "", []);
 
-    public static readonly Key<string> Connector = new("connector", new TextKind("a connector's name: a small letter, then small letters, digits and hyphens, at most 63", 63, "^[a-z][a-z0-9-]*$"), "The kind of application.", "salesforce", isRequired: true);
+    public static readonly Key<string> Connector = new("connector", Names.Connector, "The kind of application.", "salesforce", isRequired: true);
 
     public static readonly Key<SystemMode> Mode = new("mode", new WordKind<SystemMode>(), "observe: read only. shadow: writes are planned and shown, none is made. live: writes are made.", "shadow", WordKind<SystemMode>.Say(Usual.Mode));
 
@@ -372,13 +375,41 @@ static class SystemKeys
 
     public static readonly Key<ImmutableArray<Placed<Setting>>> Auth = new("auth", new SettingsKind(), "How the connector signs in; the same as settings under 'auth'.", "{ clientId: env:SF_CLIENT_ID, clientSecret: env:SF_CLIENT_SECRET }");
 
+    public static readonly Key<Record> Rest = new("rest", RestKeys.Shape, "How the connector rest speaks to it.", "{ errors: { code: error.code } }", "only for the connector rest");
+
     public static readonly Key<ImmutableArray<Placed<string>>> Was = new("was", Names.Many(Names.System), "Former names, oldest first.", "[salesforce]", "none");
 
     public static readonly Key<ImmutableArray<Named<Record>>> Mappings = new("mappings", new MapKind<Record>(Names.Vendor, MappingKeys.Shape, 64),
         "The system's objects by their names there. New customers of a record type are created under its first one.", "{ Contact: { recordType: person, fields: { email: Email } } }", words: "mappings by the system's object");
 
     public static readonly Shape Shape = new("system", "One configured instance of an outside application.",
-        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, Guard, Retry, Budget, Settings, Auth, Was, Mappings]);
+        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, Guard, Retry, Budget, Settings, Auth, Rest, Was, Mappings]);
+}
+
+static class SinkKeys
+{
+    static readonly SinkDefinition Usual = new() { Name = "", Connector = "" };
+
+    public static readonly Key<string> Connector = new("connector", Names.Connector, "The kind of sink.", "webhook", isRequired: true);
+
+    public static readonly Key<SystemMode> Mode = new("mode", new WordKind<SystemMode>(), "observe: nothing is told. shadow: changes are shown, none is told. live: they are told.", "live", WordKind<SystemMode>.Say(Usual.Mode));
+
+    public static readonly Key<ImmutableArray<Placed<string>>> RecordTypes = new("recordTypes", Names.Many(Names.RecordType), "Record types whose customers are told.", "[person]", "all");
+
+    public static readonly Key<DataClass> Data = new("data", new WordKind<DataClass>(), "The strictest class of values that is told; stricter ones are left out.", "personal", WordKind<DataClass>.Say(Usual.Data));
+
+    public static readonly Key<ImmutableArray<Placed<TimeSpan>>> Waits = new("waits", new ListKind<TimeSpan>(new DurationKind(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)), 30, alsoSingle: false),
+        "Waits between attempts, the first behind the first attempt; chance adds up to a tenth. Behind the last attempt the change is parked. An empty list: one attempt.", "[5s, 5m, 1h]", string.Join(", ", Usual.Waits.Select(Duration.Say)));
+
+    public static readonly Key<int> Concurrency = new("concurrency", new WholeNumberKind(1, 256), "Requests under way at once; those about one customer are made one after the other.", "4", Say.Limit(Usual.Concurrency));
+
+    public static readonly Key<ImmutableArray<Placed<Setting>>> Settings = new("settings", new SettingsKind(), "Settings of the connector. Secrets are references (env:NAME, file:/path), never values.", "{ url: https://example.com/hook }");
+
+    public static readonly Key<ImmutableArray<Placed<Setting>>> Auth = new("auth", new SettingsKind(), "How the connector signs; the same as settings under 'auth'.", "{ secret: env:HOOK_SECRET }");
+
+    public static readonly Key<ImmutableArray<Placed<string>>> Was = new("was", Names.Many(Names.System), "Former names, oldest first.", "[warehouse]", "none");
+
+    public static readonly Shape Shape = new("sink", "A place that is told every golden change in order, at least once.", [Connector, Mode, RecordTypes, Data, Waits, Concurrency, Settings, Auth, Was]);
 }
 
 static class CrosswalkKeys
@@ -408,8 +439,10 @@ static class HubKeys
 
     public static readonly Key<ImmutableArray<Named<Record>>> Systems = new("systems", new MapKind<Record>(Names.System, SystemKeys.Shape, 64), "The outside applications, by name. 'steward' is the hub itself.", "{ hubspot: { connector: hubspot } }", words: "systems by name");
 
+    public static readonly Key<ImmutableArray<Named<Record>>> Sinks = new("sinks", new MapKind<Record>(Names.System, SinkKeys.Shape, 64), "Places that are told golden changes, by name.", "{ warehouse: { connector: jsonl, settings: { folder: /var/lib/crm/changes } } }", words: "sinks by name");
+
     public static readonly Key<ImmutableArray<Named<Record>>> Crosswalks = new("crosswalks", new MapKind<Record>(Names.Crosswalk, CrosswalkKeys.Shape, 64), "Tables between systems' values and the hub's, by name.", "{ owners: { rows: { anna: { hubspot: 77012345 } } } }", words: "crosswalks by name");
 
     public static readonly Shape Shape = new("hub definition", "The whole file. Keys that begin with x- are yours: a place for anchors.",
-        [Hub, DefaultCountry, FutureTolerance, ContestedAfter, RecordTypes, Systems, Crosswalks], notes: true);
+        [Hub, DefaultCountry, FutureTolerance, ContestedAfter, RecordTypes, Systems, Sinks, Crosswalks], notes: true);
 }

@@ -42,13 +42,21 @@ public static class HubDefinitionReader
         foreach (var system in record.Map(HubKeys.Systems).Where(s => s.Name == SystemDefinition.Steward))
             errors.Add(system.At, $"'{SystemDefinition.Steward}' is the name of the hub's own people.", "Give the system another name.");
         RefuseAmbiguousWas([.. record.Map(HubKeys.RecordTypes).Select(t => (t.Name, t.At, t.Value.List(RecordTypeKeys.Was)))], errors);
-        RefuseAmbiguousWas([.. record.Map(HubKeys.Systems).Select(s => (s.Name, s.At, s.Value.List(SystemKeys.Was)))], errors);
+        // Systems and sinks share their names: both have cursors, budgets and figures under them.
+        RefuseAmbiguousWas(
+            [
+                .. record.Map(HubKeys.Systems).Select(s => (s.Name, s.At, s.Value.List(SystemKeys.Was))),
+                .. record.Map(HubKeys.Sinks).Where(s => !names.Systems.Contains(s.Name)).Select(s => (s.Name, s.At, s.Value.List(SinkKeys.Was))),
+            ],
+            errors);
 
         var country = record.Find(HubKeys.DefaultCountry);
         var typeReader = new RecordTypeReader(names, errors);
         var types = record.Map(HubKeys.RecordTypes).Select(typeReader.Read).ToImmutableArray();
         var systemReader = new SystemReader(types.ToDictionary(t => t.Name, StringComparer.Ordinal), names, errors);
         var systems = record.Map(HubKeys.Systems).Select(systemReader.Read).ToImmutableArray();
+        var sinkReader = new SinkReader(names, errors);
+        var sinks = record.Map(HubKeys.Sinks).Select(sinkReader.Read).ToImmutableArray();
         var crosswalks = record.Map(HubKeys.Crosswalks).Select(c => Crosswalk(c, names, errors)).ToImmutableArray();
         if (errors.Any) return null;
 
@@ -59,6 +67,7 @@ public static class HubDefinitionReader
             DefaultCountry = country,
             FutureTolerance = record.Get(HubKeys.FutureTolerance, usual.FutureTolerance),
             ContestedAfter = record.Get(HubKeys.ContestedAfter, usual.ContestedAfter),
+            Sinks = sinks,
             Crosswalks = crosswalks,
         };
     }

@@ -39,7 +39,9 @@ public static class HubDefinitionSchema
     internal static IReadOnlyList<Shape> Shapes() =>
     [
         HubKeys.Shape, RecordTypeKeys.Shape, DefaultsKeys.Shape, ExistenceKeys.Shape, FieldKeys.Shape, GroupKeys.Shape, PolicyKeys.Shape, OwnerKeys.Shape,
-        SystemKeys.Shape, GuardKeys.Shape, RetryKeys.Shape, BudgetKeys.Shape, MappingKeys.Shape, FieldMappingKeys.Shape, SplitKeys.Shape, JoinKeys.Shape, CrosswalkKeys.Shape,
+        SystemKeys.Shape, GuardKeys.Shape, RetryKeys.Shape, BudgetKeys.Shape, MappingKeys.Shape, FieldMappingKeys.Shape, SplitKeys.Shape, JoinKeys.Shape,
+        RestSettingsKeys.Shape, RestAuthKeys.Shape, RestKeys.Shape, RestErrorKeys.Shape, RestObjectKeys.Shape,
+        SinkKeys.Shape, WebhookKeys.Shape, WebhookAuthKeys.Shape, JsonLinesKeys.Shape, CrosswalkKeys.Shape,
     ];
 
     static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace('\n', ' ');

@@ -5,7 +5,8 @@ using NJsonSchema;
 namespace OrleansCrm.Domain.Definitions.Reading;
 
 /// <summary>One setting of a connector; nested names are joined by dots.</summary>
-readonly record struct Setting(string Name, string Value);
+/// <param name="NameAt">The place of the name; the value has its own.</param>
+readonly record struct Setting(string Name, string Value, Place NameAt);
 
 /// <summary>Free keys with single values, at most three levels. What must not be read by others is a reference.</summary>
 sealed class SettingsKind : Kind<ImmutableArray<Placed<Setting>>>
@@ -67,7 +68,7 @@ sealed class SettingsKind : Kind<ImmutableArray<Placed<Setting>>>
                 errors.Add(child.At(childPath), fault.Problem, fault.Fix);
                 continue;
             }
-            settings.Add(new(new(prefix + text, child.Text), child.At(childPath)));
+            settings.Add(new(new(prefix + text, child.Text, key.At(childPath)), child.At(childPath)));
         }
     }
 

@@ -23,7 +23,8 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Guard = Guard(record.Find(SystemKeys.Guard)),
             Retry = Retry(record.Find(SystemKeys.Retry)),
             Budget = Budget(record.Find(SystemKeys.Budget)),
-            Settings = Settings(record),
+            Settings = ConnectorSettings.Of(record.List(SystemKeys.Settings), record.List(SystemKeys.Auth), errors),
+            Rest = RestReader.Read(record, errors),
             Was = [.. record.List(SystemKeys.Was).Select(w => w.Value)],
         };
     }
@@ -34,18 +35,6 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
         foreach (var actor in actors.Where(a => a.Name == record.Find(SystemKeys.HubActor)))
             errors.Add(actor.At, "This is the hub's own user (hubActor).", "Remove it here.");
         return actors.ToFrozenDictionary(a => a.Name, a => a.Value, StringComparer.Ordinal);
-    }
-
-    FrozenDictionary<string, string> Settings(Record record)
-    {
-        var settings = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var setting in record.List(SystemKeys.Settings)) settings[setting.Value.Name] = setting.Value.Value;
-        foreach (var setting in record.List(SystemKeys.Auth))
-        {
-            if (!settings.TryAdd("auth." + setting.Value.Name, setting.Value.Value))
-                errors.Add(setting.At, $"'auth.{setting.Value.Name}' stands under 'settings' too.", "Keep one of the two.");
-        }
-        return settings.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
     static GuardDefinition Guard(Record? record)
@@ -137,6 +126,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             RequiredToCreate = Required(record, type, fields),
             CreationKey = record.Get(MappingKeys.CreationKey, usual.CreationKey),
             Version = record.Get(MappingKeys.Version, usual.Version),
+            Rest = record.Find(MappingKeys.Rest) is { } rest ? RestReader.Object(rest) : null,
         };
 
         // Two values for one property would overwrite each other with every delivery.

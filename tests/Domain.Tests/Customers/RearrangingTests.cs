@@ -117,7 +117,7 @@ public sealed class RearrangingTests
         var (anna, _) = Customer(hub, "cus_a", Edit("salesforce", "1", "10:00", ("phone", "+431")));
 
         var (commit, erased, _) = Erasure.Erase(anna, hub, Noon, new byte[32]);
-        var folded = CustomerFold.Apply(null, commit.Appends.Single().Entries, hub)!;
+        var folded = CustomerFold.Apply(null, commit.Appends.Single().Entries)!;
 
         Assert.Equal((erased.Revision, erased.Status), (folded.Revision, folded.Status));
         Assert.Equal(anna.Revision + 1, folded.Revision);

@@ -293,7 +293,7 @@ public sealed class DefinitionErrorTests
     {
         var mappings = fieldMapping.Length == 0 ? "" : $"    mappings:\n      Contact:\n        recordType: person\n{Indent(mapping, 6)}        fields:\n{Indent(fieldMapping, 10)}";
         return $"hub: test\nrecordTypes:\n  person:\n    fields:\n{Indent(fields, 6)}{Indent(type, 4)}"
-            + $"systems:\n  crm:\n    connector: rest\n{Indent(system, 4)}{mappings}  hubspot:\n    connector: hubspot\n    was: other\n"
+            + $"systems:\n  crm:\n    connector: erp\n{Indent(system, 4)}{mappings}  hubspot:\n    connector: hubspot\n    was: other\n"
             + $"crosswalks:\n  owners: {{ rows: {{ anna: {{ crm: 7 }} }} }}\n{rest}";
     }
 

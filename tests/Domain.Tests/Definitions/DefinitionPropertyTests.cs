@@ -241,7 +241,7 @@ public sealed class DefinitionPropertyTests
                 CreationKey = key,
             });
         return Gen.Select(mapping, Word<SystemMode>(), Gen.Int[0, 100], Word<Backoff>(), Seconds(1, 3_600), Maybe(Gen.Int[0, 1_000_000]), Maybe(Gen.Int[1, 1_000]), Words)
-            .Select((map, mode, retries, backoff, span, creates, rate, setting) => new SystemDefinition(name, "rest", [map])
+            .Select((map, mode, retries, backoff, span, creates, rate, setting) => new SystemDefinition(name, "erp", [map])
             {
                 Mode = mode,
                 ClockTolerance = span,

@@ -44,6 +44,12 @@ public sealed class ReferenceTests
     }
 
     [Fact]
+    public void Connectors_and_sandboxes_know_no_Orleans() =>
+        Assert.DoesNotContain(
+            new[] { "Connectors", "Sandbox" }.SelectMany(p => XDocument.Load(Path.Combine(Root(), p, p + ".csproj")).Descendants("PackageReference")),
+            p => p.Attribute("Include")!.Value.Contains("Orleans", StringComparison.Ordinal));
+
+    [Fact]
     public void Every_version_is_in_one_file() =>
         Assert.DoesNotContain(
             Directory.EnumerateFiles(Root(), "*.csproj", SearchOption.AllDirectories),

@@ -79,7 +79,8 @@ sealed class World(int seed)
     Edit AnyEdit()
     {
         string[] systems = ["crm", "mail", "shop", SystemDefinition.Steward];
-        var system = systems[_random.Next(systems.Length)];
+        // Some worlds hear so much of one record that it is forgotten again.
+        var system = systems[seed % 4 == 0 ? 0 : _random.Next(systems.Length)];
         var kind = _random.Next(12) switch { 0 => EditKind.Deleted, 1 => EditKind.Restored, 2 => EditKind.MergedInto, < 7 => EditKind.Observation, _ => EditKind.Change };
         var record = new SourceRecord(system, "contact", _random.Next(8) == 0 ? "2" : "1");
         return new Edit

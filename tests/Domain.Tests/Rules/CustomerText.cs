@@ -35,7 +35,6 @@ static class CustomerText
         foreach (var (field, evidence) in link.Fields.OrderBy(f => f.Key, StringComparer.Ordinal))
         {
             text.Append("  ").Append(field).Append(":\n");
-            foreach (var claim in evidence.Past) Append(text, claim);
             foreach (var statement in evidence.Statements)
             {
                 text.Append("    said ").Append(statement.Value).Append(" (").Append(statement.Reported).Append(") ");
@@ -44,15 +43,6 @@ static class CustomerText
             }
             foreach (var write in evidence.Writes) text.Append("    wrote ").Append(write).Append('\n');
         }
-    }
-
-    static void Append(StringBuilder text, Claim claim)
-    {
-        text.Append("    past ").Append(claim.Value).Append(' ').Append(claim.Stamp).Append(' ').Append(claim.Stamp.Version).Append(' ').Append(claim.Stamp.EditId).Append(" by ");
-        Append(text, claim.By);
-        text.Append(" last ");
-        Append(text, claim.LastBy);
-        text.Append('\n');
     }
 
     static void Append(StringBuilder text, EditEvidence? by)

@@ -35,6 +35,9 @@ sealed class CustomerWorld
         _hub = RuleHub.Of(_number, planted: planted);
     }
 
+    /// <summary>Whether a system that tells no times leaves them out of its reports of changes, too.</summary>
+    public bool Untimed { get; init; }
+
     /// <summary>Asked after every decision with the customer before it.</summary>
     public Action<CustomerWorld, Customer?>? Decided { get; init; }
 
@@ -51,8 +54,22 @@ sealed class CustomerWorld
 
     public JournalEntry? LastEntry => _entries.Count > 0 ? _entries[^1] : null;
 
-    /// <summary>Edits that were made there, by whomever, and not by us.</summary>
-    public IReadOnlySet<string> MadeThere => _human;
+    /// <summary>The edit in which somebody else than the hub set what an edit tells of a field; null: the hub did.</summary>
+    public string? MadeBy(Edit edit, string field)
+    {
+        if (edit.Kind != EditKind.Observation) return _human.Contains(edit.Id) ? edit.Id : null;
+        return _crms[edit.Source.System].Records.Single(r => r.Id == edit.Source.ExternalId).MadeBy.GetValueOrDefault(field);
+    }
+
+    /// <summary>Whether nobody can tell somebody's word from what the hub once put there: it carries the hub's mark, or it is seen while a write of the hub's is under way that may not have changed it yet.</summary>
+    public bool MayBeOurs(Edit edit, FieldEdit said)
+    {
+        // Under the hub's mark even a record that is met for the first time may be the one that a lost create has made.
+        if (edit.Actor.Kind == ActorKind.Hub) return Customer?.Links.Any(l => l.System == edit.Source.System && Wrote(l)) == true;
+        return edit.Kind == EditKind.Observation && Customer?.LinkOf(edit.Source.System, edit.Source.Object, edit.Source.ExternalId) is { Intent: not null } link && Wrote(link);
+
+        bool Wrote(Link link) => link.Fields.Get(said.Field) is { } evidence && evidence.Writes.Any(w => w.Value == said.Value);
+    }
 
     public int CallsMade { get; private set; }
 
@@ -102,6 +119,7 @@ sealed class CustomerWorld
         var actor = _tape.Pick(Actors);
         record.Save(Now, [new(field, value)]);
         Tell(crm, record, EditKind.Change, [new(field, value)], actor);
+        record.MadeBy[field] = $"e{_edits}";
         _human.Add($"e{_edits}");
     }
 
@@ -124,7 +142,7 @@ sealed class CustomerWorld
             Kind = kind,
             Source = new(crm.System, RuleHub.Object, record.Id),
             RecordType = RuleHub.Type,
-            Time = Now,
+            Time = Untimed && !crm.TellsTimes && kind == EditKind.Change ? null : Now,
             Version = crm.TellsVersions ? record.Version : null,
             Actor = new(actor),
             Fields = fields,
@@ -187,7 +205,7 @@ sealed class CustomerWorld
     void Restart()
     {
         if (Customer is null) return;
-        Customer = CustomerFold.Apply(null, _entries, _hub);
+        Customer = CustomerFold.Apply(null, _entries);
     }
 
     void ChangeDefinition()
@@ -315,6 +333,7 @@ sealed class CustomerWorld
         }
         ImmutableArray<FieldEdit> saved = [.. call.Fields.Select(f => new FieldEdit(f.Field, f.Value)).Where(f => record.Value(f.Field) != f.Value)];
         record.Save(Now, saved);
+        foreach (var field in saved) record.MadeBy.Remove(field.Field);
         if (saved.Length > 0 || call.Kind == WriteKind.Create) Tell(crm, record, EditKind.Change, saved, crm.TellsActors ? ActorKind.Hub : ActorKind.Unknown);
         return new WriteOutcome.Done(record.Id, [], crm.TellsVersions ? record.Version : null, crm.TellsTimes ? Now : null);
     }
@@ -386,6 +405,9 @@ sealed class CustomerWorld
         public string? CreationKey { get; } = creationKey;
 
         public SortedDictionary<string, FieldValue> Values { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>By field, the edit in which somebody else than the hub set what it holds.</summary>
+        public Dictionary<string, string> MadeBy { get; } = new(StringComparer.Ordinal);
 
         public long Version { get; set; }
 

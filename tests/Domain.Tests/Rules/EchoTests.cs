@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using CsCheck;
+using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
@@ -31,6 +32,8 @@ public sealed class EchoTests
     sealed class Game
     {
         const string Field = "email";
+        // Beyond its bound a field forgets, which is another property's to judge.
+        const int StatementsMost = FieldEvidence.StatementsMax - 3;
         static readonly FieldValue[] Values = [.. new[] { "Ann@x", "Bob@x", "Cid@x" }.Select(FieldValue.Text)];
 
         readonly Tape _tape;
@@ -39,8 +42,10 @@ public sealed class EchoTests
         readonly bool _tellsActors;
         readonly bool _tellsTimes;
         readonly bool _respells;
+        readonly bool _onlyPolls;
         readonly List<(Edit Edit, bool IsEcho)> _reports = [];
         readonly List<Edit> _heardFromPeople = [];
+        readonly List<(Edit Edit, DateTimeOffset SetAt)> _seenOfPeople = [];
         readonly List<string> _story = [];
         Customer? _customer;
         DateTimeOffset _now = RuleHub.Noon;
@@ -49,7 +54,13 @@ public sealed class EchoTests
         bool _carried;
         WriteOutcome? _outcome;
         long _version;
+        int _typed;
         int _edits;
+        // Of the value that the record holds: when it was set, and by whom; and the poll before.
+        DateTimeOffset _setAt;
+        Actor _setBy;
+        bool _isOurs;
+        DateTimeOffset? _polledAt;
 
         public Game(Tape tape, PlantedFault planted)
         {
@@ -60,6 +71,8 @@ public sealed class EchoTests
             _tellsTimes = (setup & 4) > 0;
             // A spelling of its own can be told from an edit only where something ties it to our write.
             _respells = (setup & 8) > 0 && (_tellsActors || _tellsVersions);
+            // People's changes are seen by polls alone.
+            _onlyPolls = (setup & 32) > 0;
             var policy = (setup & 16) > 0 ? FieldPolicy.Latest : new FieldPolicy { Tiers = [new([new("source")]), new([new("target")])] };
             _hub = HubOf(policy, planted);
         }
@@ -84,20 +97,23 @@ public sealed class EchoTests
             {
                 // People and the hub are never within the clocks' tolerance of each other: nobody could tell the two apart then.
                 _now = _now.AddSeconds(10 + _tape.Next(50));
-                switch (_tape.Next(10))
+                switch (_tape.Next(12))
                 {
                     case < 2: SourceSets(); break;
                     case < 4: PersonSets(); break;
                     case < 7: Work(); break;
+                    case < 9: Poll(); break;
                     default: Hear(_tape.Next(Math.Max(1, _reports.Count))); break;
                 }
-                if (_customer!.Link(Target.Id)!.Fields.Get(Field) is { Statements.Length: > 7 } || _heardFromPeople.Count > 5) break;
+                if (_customer!.Link(Target.Id)!.Fields.Get(Field) is { Statements.Length: > StatementsMost } || _heardFromPeople.Count > 5) break;
             }
             while (_call is not null)
             {
                 _now = _now.AddSeconds(10);
                 Work();
             }
+            _now = _now.AddSeconds(10);
+            Poll();
             while (_reports.Count > 0) Hear(0);
             CheckClaim();
         }
@@ -120,17 +136,36 @@ public sealed class EchoTests
 
         void PersonSets()
         {
-            var value = _tape.Pick(Values);
+            // What a poll finds can be told from an old write of ours only where we never wrote it.
+            var value = _onlyPolls ? FieldValue.Text($"P{++_typed}@x") : _tape.Pick(Values);
             // Who types what is there already has set nothing.
             if (_held is { } held && string.Equals(held.AsText(), value.AsText(), StringComparison.OrdinalIgnoreCase)) return;
             // While a call is under way nobody can say which came first, unless the receipt tells.
             if (_call is not null && !_tellsTimes) return;
             var actor = _tellsActors && _tape.Chance(4) ? ActorKind.Hub : ActorKind.User;
             // With our mark, automation sets what we never wrote; what we did write could be told from ours by nobody.
-            if (actor == ActorKind.Hub && _held == (value = FieldValue.Text("Dan@x"))) return;
+            if (actor == ActorKind.Hub && !_onlyPolls && _held == (value = FieldValue.Text("Dan@x"))) return;
             _held = value;
-            _reports.Add((Edit("target", EditKind.Change, Field, value, actor, _tellsVersions ? ++_version : null), false));
+            (_setAt, _setBy, _isOurs) = (_now, new(actor), false);
+            if (_tellsVersions) _version++;
+            if (!_onlyPolls) _reports.Add((Edit("target", EditKind.Change, Field, value, actor, _tellsVersions ? _version : null), false));
             _story.Add($"{_now:HH:mm:ss} person sets {value} {(actor == ActorKind.Hub ? "with our mark" : "")}");
+        }
+
+        // What the record holds, without a word about what changed or who did it, but for who saved it last.
+        void Poll()
+        {
+            // As with people: while a call is under way nobody can say which came first, unless the receipt tells.
+            if (_call is not null && !_tellsTimes) return;
+            if (_held is { } held)
+            {
+                var edit = Edit("target", EditKind.Observation, Field, held, _tellsActors ? _setBy.Kind : ActorKind.Unknown, _tellsVersions ? _version : null);
+                if (_setAt > _polledAt) edit = edit with { Since = _polledAt };
+                _reports.Add((edit, _isOurs));
+                if (_onlyPolls && !_isOurs) _seenOfPeople.Add((edit, _setAt));
+                _story.Add($"{_now:HH:mm:ss} poll finds {held}");
+            }
+            _polledAt = _now;
         }
 
         void Work()
@@ -163,6 +198,7 @@ public sealed class EchoTests
             var stored = _respells && _tape.Chance(2) ? FieldValue.Text(written.AsText().ToUpperInvariant()) : written;
             if (stored == _held) stored = written;
             _held = stored;
+            (_setAt, _setBy, _isOurs) = (_now, new(ActorKind.Hub), true);
             if (_tellsVersions) _version++;
             var told = _tape.Chance(2) ? ImmutableArray.Create(new FieldStored(Field, stored)) : [];
             _outcome = new WriteOutcome.Done(null, told, _tellsVersions ? _version : null, _tellsTimes ? _now : null);
@@ -181,18 +217,38 @@ public sealed class EchoTests
             var before = Meaning();
             _story.Add($"{_now:HH:mm:ss} hub hears {edit.Id} {edit.Fields[0].Value} of {edit.Time:HH:mm:ss} {(isEcho ? "an echo" : "an edit")}");
             Decide(new CustomerCall.Offer(edit, _now));
-            if (!isEcho) _heardFromPeople.Add(edit);
-            else if (Meaning() is var after && after != before) Assert.Fail($"{string.Join('\n', _story)}\nAn echo changed\n{before}\nto\n{after}\n{CustomerText.Of(_customer)}");
+            if (!isEcho && edit.Kind == EditKind.Change) _heardFromPeople.Add(edit);
+            if (isEcho && Meaning() is var after && after != before) Assert.Fail($"{string.Join('\n', _story)}\nAn echo changed\n{before}\nto\n{after}\n{CustomerText.Of(_customer)}");
         }
 
         string Meaning() => CustomerText.OfMeaning(_customer, _hub) + $"\nversion {_customer!.Golden.Get(Field)?.Version}";
 
         void CheckClaim()
         {
+            if (_onlyPolls)
+            {
+                CheckSeen();
+                return;
+            }
             var claim = Target.Fields.Get(Field)?.ClaimOf(_hub.Rules.Of("person", "target", "contacts").Field(Field)!);
             var last = _heardFromPeople.MaxBy(e => (e.Time, e.Version));
             if (claim?.Value == last?.Fields[0].Value && (claim is null || claim.Stamp.Time == last!.Time)) return;
             Assert.Fail($"{string.Join('\n', _story)}\nThe last that people set is {last?.Fields[0].Value} at {last?.Time:HH:mm:ss}, and the record claims {claim?.Value} {claim?.Stamp}.\n{CustomerText.Of(_customer)}");
+        }
+
+        // A polled value was set after the poll before, and not later than it really was.
+        void CheckSeen()
+        {
+            var claim = Target.Fields.Get(Field)?.ClaimOf(_hub.Rules.Of("person", "target", "contacts").Field(Field)!);
+            if (_seenOfPeople.Count == 0)
+            {
+                if (claim is not null) Assert.Fail($"{string.Join('\n', _story)}\nNobody has set anything, and the record claims {claim.Value}.\n{CustomerText.Of(_customer)}");
+                return;
+            }
+            var (last, setAt) = _seenOfPeople.MaxBy(s => s.Edit.Time);
+            var first = _seenOfPeople.Where(s => s.SetAt == setAt).MinBy(s => s.Edit.Time).Edit;
+            if (claim?.Value == last.Fields[0].Value && claim.Stamp.Time <= setAt && (claim.Stamp.IsInitial || first.Since is null || claim.Stamp.Time >= first.Since)) return;
+            Assert.Fail($"{string.Join('\n', _story)}\nThe last that people set is {last.Fields[0].Value} at {setAt:HH:mm:ss}, seen at {first.Time:HH:mm:ss} and not at {first.Since:HH:mm:ss}, and the record claims {claim?.Value} {claim?.Stamp}.\n{CustomerText.Of(_customer)}");
         }
 
         CustomerAnswer Decide(CustomerCall call)

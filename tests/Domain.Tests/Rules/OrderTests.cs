@@ -69,7 +69,7 @@ public sealed class OrderTests
                     Decide([new(index, new CustomerCall.End(link.Id, link.Epoch, intents[facts.IndexOf(ended.Of)], ended.Outcome))], ended.At);
                     break;
             }
-            if (tape.Chance(10)) customer = CustomerFold.Apply(null, entries, hub);
+            if (tape.Chance(10)) customer = CustomerFold.Apply(null, entries);
         }
         Decide(batch);
         // Whatever was said may be said again.
@@ -93,7 +93,7 @@ public sealed class OrderTests
         void Add(JournalEntry entry)
         {
             entries.Add(entry);
-            customer = CustomerFold.Apply(customer, entry, hub);
+            customer = CustomerFold.Apply(customer, entry);
         }
     }
 

@@ -74,7 +74,11 @@ static class RuleHub
             Delete = random.Next(2) == 0 ? DeletePolicy.Archive : DeletePolicy.Never,
             Scope = name == "gamma" && random.Next(4) == 0 ? new Condition.Not(new Condition.Is("a", Words[3])) : null,
         }])
-        { Mode = SystemMode.Live };
+        {
+            Mode = SystemMode.Live,
+            // The one whose reports carry no mark.
+            HubActor = name == "beta" ? null : "hub",
+        };
 
     static FieldPolicy Policy(Random random, string[] reads) => new()
     {

@@ -11,11 +11,11 @@ using OrleansCrm.Domain.Tests.Rules;
 namespace OrleansCrm.Domain.Tests.Stories;
 
 /// <summary>A story as text, told to customers line by line. The language is described in <c>Stories/README.md</c>.</summary>
-sealed partial class Story(string file)
+sealed partial class Story(string file, PlantedFault planted)
 {
     static readonly DateTimeOffset Day = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
 
-    readonly StoryHub _definition = new();
+    readonly StoryHub _definition = new(planted);
     readonly Dictionary<string, Customer> _customers = new(StringComparer.Ordinal);
     readonly Dictionary<string, List<JournalEntry>> _journal = new(StringComparer.Ordinal);
     readonly Dictionary<string, RecordWrite> _calls = new(StringComparer.Ordinal);
@@ -29,9 +29,9 @@ sealed partial class Story(string file)
 
     Customer? Customer => _customers.GetValueOrDefault(_id);
 
-    public static void Tell(string file, IEnumerable<string> lines)
+    public static void Tell(string file, IEnumerable<string> lines, PlantedFault planted = PlantedFault.None)
     {
-        var story = new Story(file);
+        var story = new Story(file, planted);
         var number = 0;
         foreach (var line in lines)
         {
@@ -227,7 +227,7 @@ sealed partial class Story(string file)
 
     Customer Refold(string id)
     {
-        var folded = CustomerFold.Apply(null, _journal[id], Hub)!;
+        var folded = CustomerFold.Apply(null, _journal[id])!;
         var (known, again) = (CustomerText.Of(_customers[id]), CustomerText.Of(folded));
         return known == again ? folded : throw new StoryException($"{file}: {id} is not the fold of its entries.\n--- known\n{known}\n--- folded\n{again}");
     }

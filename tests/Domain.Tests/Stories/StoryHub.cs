@@ -6,7 +6,7 @@ using OrleansCrm.Domain.Values;
 namespace OrleansCrm.Domain.Tests.Stories;
 
 /// <summary>The definition of a story, built line by line: one record type <c>person</c>, each system with one object <c>contacts</c> that maps every field by its own name.</summary>
-sealed class StoryHub
+sealed class StoryHub(PlantedFault planted)
 {
     public const string RecordType = "person";
     public const string Object = "contacts";
@@ -90,7 +90,7 @@ sealed class StoryHub
                 Grace = Argument(_existence, "grace") is { } grace ? Span(grace) : TimeSpan.FromHours(1),
             },
         };
-        return new([type], [.. _systems.Select(s => System(s.Value, fields))]) { Version = _version, ContestedAfter = _contestedAfter };
+        return new([type], [.. _systems.Select(s => System(s.Value, fields))]) { Version = _version, ContestedAfter = _contestedAfter, Planted = planted };
     }
 
     FieldDefinition Field(string name, string clauses)

@@ -1,3 +1,4 @@
+using OrleansCrm.Domain.Definitions;
 using Xunit;
 
 namespace OrleansCrm.Domain.Tests.Stories;
@@ -23,8 +24,10 @@ public sealed class StoryTests
     {
         Assert.NotEmpty(promise);
 
-        Story.Tell(file, File.ReadAllLines(Path.Combine(Folder, file)));
+        Tell(file);
     }
+
+    internal static void Tell(string file, PlantedFault planted = PlantedFault.None) => Story.Tell(file, File.ReadAllLines(Path.Combine(Folder, file)), planted);
 
     [Fact]
     public void Stories_can_fail() =>

@@ -1,3 +1,4 @@
+using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;
@@ -21,7 +22,7 @@ sealed partial class World
                     if (!changed && OnlyDeletions(entry) && !IsOldNews(before, entry)) CheckNothingMoves(before, entry, "takes in only that a record was deleted");
                     else if (changed && entry.Edits.IsEmpty) CheckPoliciesFromNow(before, entry);
                 }
-                before = CustomerFold.Apply(before, entry, Newest);
+                before = CustomerFold.Apply(before, entry);
             }
         }
     }
@@ -57,9 +58,23 @@ sealed partial class World
 
             // It keeps its place, and yields to whatever was said later.
             if (change.Golden is { } risen && risen.Stamp > was.Stamp) continue;
+
+            // A group goes as one: a part that the later tuple does not have goes with the others.
+            if (change.Golden is null && SiblingHasRisen(before.RecordType, entry, change.Field, was.Stamp)) continue;
             TellEvidence(entry.CustomerId, change.Field, entry.Revision);
             Violate(8, $"entry {entry.CustomerId}#{entry.Revision} {why}, and {change.Field} goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
         }
+    }
+
+    bool SiblingHasRisen(string recordType, JournalEntry entry, string field, Stamp than)
+    {
+        var type = Newest.RecordType(recordType)!;
+        if (type.Field(field)?.Group is not { } group) return false;
+        foreach (var change in entry.Golden)
+        {
+            if (change.Golden is { } golden && golden.Stamp > than && string.Equals(type.Field(change.Field)?.Group, group, StringComparison.Ordinal)) return true;
+        }
+        return false;
     }
 
     void CheckPoliciesFromNow(Customer before, JournalEntry entry)

@@ -23,5 +23,5 @@ sealed partial class World
         CheckAccounts();
     }
 
-    Customer Fold(string customerId) => _store.Peek(customerId, Newest);
+    Customer Fold(string customerId) => _store.Peek(customerId);
 }

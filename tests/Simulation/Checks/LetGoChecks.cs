@@ -36,7 +36,7 @@ sealed partial class World
     void WatchLookedAfter(int system, LinkKey key, string how)
     {
         if (_store.DeliveryOf(system).Row(key.CustomerId, key.LinkId) is not null) return;
-        var customer = _store.Peek(key.CustomerId, Newest);
+        var customer = _store.Peek(key.CustomerId);
         if (customer.Link(key.LinkId) is not { } link) return;
         // Of what a newer definition asks for the next entry of the customer tells.
         var plan = Planner.Outlook(customer, link, _plan.Definitions[customer.DefinitionVersion - 1], _clock.NowUtc);

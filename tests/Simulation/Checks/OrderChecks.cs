@@ -37,27 +37,25 @@ sealed partial class World
         }
         for (var i = 0; i < links.Length; i++)
         {
-            var rules = Newest.Rules.Of(customer.RecordType, links[i].System, links[i].Object);
             var fields = links[i].Fields.ToBuilder();
             foreach (var (name, evidence) in links[i].Fields)
             {
-                if (rules.Field(name) is { } fieldRules) fields.Set(name, Shuffled(evidence, fieldRules, chance));
+                fields.Set(name, Shuffled(evidence, chance));
             }
             links[i] = links[i] with { Fields = fields.ToMap() };
         }
         return [.. links];
     }
 
-    /// <summary>The same members in another order. What has met a bound was folded together and cannot be told apart again.</summary>
-    static FieldEvidence Shuffled(FieldEvidence evidence, FieldRules rules, Chance chance)
+    /// <summary>The same members in another order.</summary>
+    static FieldEvidence Shuffled(FieldEvidence evidence, Chance chance)
     {
-        if (evidence.Past.Length > 0) return evidence;
         var statements = evidence.Statements.ToArray();
-        var shuffled = new FieldEvidence([], [], evidence.Writes);
+        var shuffled = new FieldEvidence([], evidence.Writes);
         for (var left = statements.Length; left > 0; left--)
         {
             var at = chance.Below(left);
-            shuffled = shuffled.With(statements[at], rules);
+            shuffled = shuffled.With(statements[at]);
             statements[at] = statements[left - 1];
         }
         return shuffled;

@@ -26,12 +26,47 @@ sealed partial class World
                 foreach (var golden in entry.Golden)
                 {
                     if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
+                    if (ShowsALaterWord(entry, golden) || MayBeANo(id, entry, golden)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
                     Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// An echo shows that our value held when it was saved. Where somebody set the record's older value again after that, the echo is
+    /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs, which was said later.
+    /// </summary>
+    bool ShowsALaterWord(JournalEntry entry, GoldenChange change)
+    {
+        if (change.Golden is not { } golden) return false;
+        foreach (var edit in entry.Edits)
+        {
+            if (!string.Equals(edit.LinkId, golden.LinkId, StringComparison.Ordinal)) continue;
+            if (SaveOf(edit.By.EditId, out var record, out _) is not { } echoed) continue;
+            var field = _plan.Types[record!.Object.Type].IndexOf(change.Field);
+            foreach (var save in record.Saves)
+            {
+                if (save.Version <= echoed.Version) continue;
+                foreach (var saved in save.Fields)
+                {
+                    if (saved.Field == field && saved.By is Saver.Human or Saver.Flow && saved.After == golden.Value && saved.Before != saved.After) return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Rule 13 goes before rule 7: where nobody can tell a person's no from the echo of ours, because no answer told that our call had put it there, it counts as a no.</summary>
+    bool MayBeANo(string customerId, JournalEntry entry, GoldenChange change)
+    {
+        if (change.Golden is not { Rule: "refusal" } golden) return false;
+        Customer? customer = null;
+        for (var i = 0; i < entry.Revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
+        if (customer!.Link(golden.LinkId) is not { } link || link.Fields.Get(change.Field) is not { } evidence) return false;
+        return evidence.MayBeRefusedAt(Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
     }
 
     bool OnlyEchoes(JournalEntry entry, string field)
@@ -94,14 +129,14 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Beyond its bounds evidence is folded together, and a stamp may become earlier with any report.</summary>
+    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report.</summary>
     bool MeetsBounds(string customerId, long revision, string field)
     {
         Customer? customer = null;
-        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i], Newest);
+        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
         foreach (var link in customer!.Links)
         {
-            if (link.Fields.Get(field) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            if (link.Fields.Get(field) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
         }
         return false;
     }

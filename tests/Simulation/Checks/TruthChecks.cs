@@ -115,23 +115,34 @@ sealed partial class World
         if (index < 0 || _systems[index].Find(link.ExternalId!) is not { Lives: true } record) return false;
         var f = _plan.Types[record.Object.Type].IndexOf(field.Name);
         if (!record.Object.Habits[f].Mapped) return true;
-        if (link.Fields.Get(field.Name) is { } evidence && (evidence.Past.Length > 0 || evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return false;
+        if (link.Fields.Get(field.Name) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return false;
 
         Save? last = null;
         var value = FieldValue.Cleared;
+        var (isOurs, confirmsOurs) = (false, false);
         foreach (var save in record.Saves)
         {
             foreach (var saved in save.Fields)
             {
                 if (saved.Field != f) continue;
                 if (saved.By is Saver.Default or Saver.Trigger or Saver.Merge) return false;
-                if (saved.By == Saver.Hub) continue;
+                if (saved.By == Saver.Hub)
+                {
+                    isOurs = true;
+                    continue;
+                }
                 (last, value) = (save, saved.After);
+                confirmsOurs = isOurs && saved.Before == saved.After;
+                isOurs = confirmsOurs;
             }
         }
         var plan = _systems[index].Plan;
         if (last is null) return NobodySpoke(record, field.Name, link, plan, out claim);
-        if (WroteTheSame(record, f, value, last.At, plan) || IsInDoubt(link, field.Name)) return false;
+
+        // Who saves a form over what the hub has put there says what the hub said, with nothing else in between: an echo, by rule 7.
+        if (confirmsOurs) return false;
+        if (link.Troubles.Get(field.Name) is not null) return false;
+        if (WroteTheSame(record, f, value, last.At, plan) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan)) return false;
         return TryStamp(link, plan, field.Name, value, last, out claim);
     }
 
@@ -185,14 +196,24 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Whether a write was given up, which to the hub may have taken effect late, or a refusal that nobody told looks like a fight.</summary>
-    static bool IsInDoubt(Link link, string field)
+    /// <summary>Whether the hub called with that very value, and the call's part in what the record holds is anybody's guess: it found the value there and saved nothing, or nobody told its end.</summary>
+    static bool CalledForTheSame(Link link, string field, FieldHabit habit, FieldValue value, long at, SystemPlan plan)
     {
-        if (link.Troubles.Get(field) is not null) return true;
         if (link.Fields.Get(field) is not { } evidence) return false;
+        var near = plan.Definition.ClockTolerance.Ticks + Math.Abs(plan.Skew) + Clock.Minute;
         foreach (var write in evidence.Writes)
         {
-            if (write.Intent.State == IntentState.Lost) return true;
+            if (write.Value != value && FakeSystem.Render(habit, write.Value) != value) continue;
+            var intent = write.Intent;
+            var isTold = intent is { State: IntentState.Done, IsReadBack: false };
+            var end = isTold ? intent.End!.Value : intent.StartBefore + plan.Definition.MaxCallTime;
+
+            // Who tells what is held, and not what changed, may tell it only after the call.
+            if (plan.Reports == ReportForm.Changes && at < intent.Start.UtcTicks - near) continue;
+
+            // A write that was given up explains nothing from after the longest call time, as long as somebody tells times.
+            var lasts = write.IsGivenUp ? plan.Times == TimePrecision.None : plan.Reports != ReportForm.Changes;
+            if (lasts || at <= end.UtcTicks + near) return true;
         }
         return false;
     }

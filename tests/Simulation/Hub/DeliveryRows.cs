@@ -4,7 +4,7 @@ using OrleansCrm.Domain.Delivery;
 namespace OrleansCrm.Simulation.Hub;
 
 /// <summary>What the store keeps for the delivery of one system: rows, cursors, the guard, and the epoch that fences off all but the latest.</summary>
-sealed class DeliveryRows(int partitionCount)
+sealed class DeliveryRows(string system, int partitionCount, StoreTwin? twin)
 {
     readonly SortedDictionary<LinkKey, DueLink> _rows = [];
     readonly long[] _cursors = new long[partitionCount];
@@ -26,10 +26,29 @@ sealed class DeliveryRows(int partitionCount)
         Epoch++;
         var cursors = ImmutableArray.CreateBuilder<PartitionCursor>(_cursors.Length);
         for (var p = 0; p < _cursors.Length; p++) cursors.Add(new PartitionCursor(p, _cursors[p]));
-        return new DeliveryMessage.Started(Epoch, cursors.MoveToImmutable(), Scan(new DeliveryEffect.Scan(ScanOf.Due, now, rowsMax)), Brakes);
+        var started = new DeliveryMessage.Started(Epoch, cursors.MoveToImmutable(), Find(new DeliveryEffect.Scan(ScanOf.Due, now, rowsMax)), Brakes);
+        return twin?.TakeOver(system, rowsMax, started) ?? started;
     }
 
     public RowsAnswer Mark(DeliveryEffect.Mark mark)
+    {
+        var expected = Take(mark);
+        return twin?.Mark(system, mark, expected) ?? expected;
+    }
+
+    public RowsAnswer Save(DeliveryEffect.SaveRows save)
+    {
+        var expected = Take(save);
+        return twin?.Save(system, save, expected) ?? expected;
+    }
+
+    public ImmutableArray<DueLink> Scan(DeliveryEffect.Scan scan)
+    {
+        var expected = Find(scan);
+        return twin?.Scan(system, scan, expected) ?? expected;
+    }
+
+    RowsAnswer Take(DeliveryEffect.Mark mark)
     {
         if (mark.Epoch != Epoch) return RowsAnswer.Fenced;
         foreach (var row in mark.Rows) _rows[new LinkKey(row.CustomerId, row.LinkId)] = row;
@@ -37,7 +56,7 @@ sealed class DeliveryRows(int partitionCount)
         return RowsAnswer.Ok;
     }
 
-    public RowsAnswer Save(DeliveryEffect.SaveRows save)
+    RowsAnswer Take(DeliveryEffect.SaveRows save)
     {
         if (save.Epoch != Epoch) return RowsAnswer.Fenced;
         foreach (var row in save.Upserts) _rows[new LinkKey(row.CustomerId, row.LinkId)] = row;
@@ -46,7 +65,7 @@ sealed class DeliveryRows(int partitionCount)
         return RowsAnswer.Ok;
     }
 
-    public ImmutableArray<DueLink> Scan(DeliveryEffect.Scan scan)
+    ImmutableArray<DueLink> Find(DeliveryEffect.Scan scan)
     {
         var found = ImmutableArray.CreateBuilder<DueLink>();
         foreach (var row in _rows.Values)

@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Journal;
+using OrleansCrm.Domain.Storage;
 using OrleansCrm.Simulation.Time;
 
 namespace OrleansCrm.Simulation.Hub;
@@ -21,13 +23,17 @@ sealed class FakeStore : IAppendView
     readonly Dictionary<string, Customer> _snapshots = new(StringComparer.Ordinal);
     readonly Dictionary<string, Customer> _folds = new(StringComparer.Ordinal);
     readonly DeliveryRows[] _deliveries;
+    readonly StoreTwin? _twin;
 
-    public FakeStore(Clock clock, int partitionCount, int systemCount, bool storesText)
+    /// <param name="systems">The systems that are delivered to.</param>
+    /// <param name="twin">The real store whose answers the hub gets; null: it gets those of this one.</param>
+    public FakeStore(Clock clock, int partitionCount, IReadOnlyList<string> systems, bool storesText, StoreTwin? twin = null)
     {
-        _deliveries = new DeliveryRows[systemCount];
-        for (var s = 0; s < systemCount; s++) _deliveries[s] = new DeliveryRows(partitionCount);
+        _twin = twin;
+        _deliveries = new DeliveryRows[systems.Count];
+        for (var s = 0; s < systems.Count; s++) _deliveries[s] = new DeliveryRows(systems[s], partitionCount, twin);
         _clock = clock;
-        _storesText = storesText;
+        _storesText = storesText || twin is not null;
         _partitionCount = partitionCount;
         _journal = new List<PlacedEntry>[partitionCount];
         for (var p = 0; p < partitionCount; p++) _journal[p] = [];
@@ -61,9 +67,42 @@ sealed class FakeStore : IAppendView
 
     public IReadOnlyList<JournalEntry> EntriesOf(string customerId) => _entries.TryGetValue(customerId, out var entries) ? entries : [];
 
-    public AppendAnswer.Decided Append(AppendBatch batch)
+    // ---- what the hub asks --------------------------------------------------------------------------------------
+
+    public long ReadTail(int partition) => _twin?.TailOf(partition, TailOf(partition)) ?? TailOf(partition);
+
+    public ImmutableArray<RecordFound> LookUp(ImmutableArray<SourceRecord> records)
     {
-        var decision = AppendRules.Decide(batch, this, _clock.NowUtc, _partitionCount);
+        var found = ImmutableArray.CreateBuilder<RecordFound>(records.Length);
+        foreach (var record in records) found.Add(new RecordFound(record, HolderOf(record), Suppressed: false));
+        return _twin?.LookUp(records, found.ToImmutable()) ?? found.MoveToImmutable();
+    }
+
+    public ImmutableArray<KeyFound> LookUpKeys(ImmutableArray<string> keys)
+    {
+        var found = ImmutableArray.CreateBuilder<KeyFound>();
+        foreach (var key in keys)
+        {
+            if (HolderOf(key) is { } holder) found.Add(new KeyFound(key, holder));
+        }
+        return _twin?.LookUpKeys(keys, found.ToImmutable()) ?? found.ToImmutable();
+    }
+
+    public void Park(ParkedEdit parked)
+    {
+        Parked.TryAdd(parked.Id, parked);
+        _twin?.Park(parked);
+    }
+
+    public AppendAnswer Append(AppendBatch batch)
+    {
+        var expected = Decide(batch);
+        return _twin?.Append(batch, expected) ?? expected;
+    }
+
+    AppendAnswer.Decided Decide(AppendBatch batch)
+    {
+        var decision = AppendRules.Decide(batch, this, _twin is null ? _clock.NowUtc : StoreTime.Kept(_clock.NowUtc), _partitionCount);
         foreach (var decided in decision.Entries)
         {
             var placed = _storesText ? decided with { Entry = EntryJson.Read(EntryJson.Write(decided.Entry)) } : decided;
@@ -90,26 +129,55 @@ sealed class FakeStore : IAppendView
     }
 
     /// <summary>The fold of all entries, kept up to date: what the checks and the background see.</summary>
-    public Customer Peek(string customerId, HubDefinition hub)
+    public Customer Peek(string customerId)
     {
         var entries = _entries[customerId];
         var customer = _folds.GetValueOrDefault(customerId);
-        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i], hub);
+        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i]);
         return _folds[customerId] = customer!;
     }
 
     /// <summary>The snapshot and the fold of what came after it; null: there is no such customer.</summary>
-    public Customer? Load(string customerId, HubDefinition hub)
+    public Customer? Load(string customerId)
+    {
+        var expected = Fold(customerId);
+        return _twin is null ? expected : _twin.Load(customerId, expected);
+    }
+
+    Customer? Fold(string customerId)
     {
         if (!_entries.TryGetValue(customerId, out var entries)) return null;
         var customer = _snapshots.GetValueOrDefault(customerId);
-        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i], hub);
+        for (var i = (int)(customer?.Revision ?? 0); i < entries.Count; i++) customer = CustomerFold.Apply(customer, entries[i]);
         return customer;
+    }
+
+    /// <summary>What a page of the journal says to the delivery of a system.</summary>
+    public DeliveryMessage.PageRead ReadPage(string system, DeliveryEffect.ReadPage page)
+    {
+        var journal = _journal[page.Partition];
+        var through = Math.Min(journal.Count, page.After + page.Max);
+        var entries = ImmutableArray.CreateBuilder<PageEntry>();
+        for (var i = (int)page.After; i < through; i++)
+        {
+            var entry = journal[i].Entry;
+            var links = ImmutableArray<string>.Empty;
+            foreach (var due in entry.Due)
+            {
+                if (string.Equals(due.System, system, StringComparison.Ordinal)) links = links.Add(due.LinkId);
+            }
+            if (links.IsEmpty) continue;
+            var digest = EntryDigest.Of(entry);
+            entries.Add(new PageEntry(journal[i].Position.Sequence, entry.CustomerId, links) { Revision = entry.Revision, Moved = digest.Moved, Priority = digest.Priority });
+        }
+        var read = new DeliveryMessage.PageRead(page.Partition, page.After, Math.Max(through, page.After), entries.ToImmutable());
+        return _twin?.ReadPage(system, page, read) ?? read;
     }
 
     /// <summary>Kept only if it is newer than the one there is.</summary>
     public void KeepSnapshot(Customer customer)
     {
+        _twin?.SaveSnapshot(customer);
         if (!_snapshots.TryGetValue(customer.Id, out var kept) || kept.Revision < customer.Revision) _snapshots[customer.Id] = _storesText ? CustomerJson.Read(CustomerJson.Write(customer)) : customer;
     }
 }

@@ -4,7 +4,7 @@ using OrleansCrm.Domain.Definitions;
 namespace OrleansCrm.Simulation.Runner;
 
 /// <summary>Runs a range of seeds on some threads and gathers what they found.</summary>
-sealed class SeedRange(ulong from, ulong count, int jobs, PlantedFault planted)
+sealed class SeedRange(ulong from, ulong count, int jobs, PlantedFault planted, bool realStore = false)
 {
     readonly Lock _gate = new();
     readonly List<WorldResult> _failed = [];
@@ -62,7 +62,7 @@ sealed class SeedRange(ulong from, ulong count, int jobs, PlantedFault planted)
                 if (_next == count || _failed.Count >= failuresMax || watch.Elapsed > within) return;
                 seed = from + _next++;
             }
-            var result = World.Run(seed, planted);
+            var result = World.Run(seed, planted, realStore: realStore);
 
             // What the world notices without the fault as well says nothing about the fault.
             if (planted != PlantedFault.None && result.Violations.Count > 0 && World.Run(seed).Violations.Count > 0) result = result with { Violations = [] };

@@ -1,20 +1,19 @@
 using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
-using OrleansCrm.Storage.Tests;
-using Xunit;
 
-[assembly: AssemblyFixture(typeof(PostgresServer))]
+namespace OrleansCrm.PrivatePostgres;
 
-namespace OrleansCrm.Storage.Tests;
-
-/// <summary>A PostgreSQL of our own in a temporary folder, reached by a socket there; started at its first use, gone after the run.</summary>
+/// <summary>A PostgreSQL of our own in a temporary folder, reached by a socket there; started at its first use, gone when disposed of.</summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
     readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("crm-pg-");
     readonly SemaphoreSlim _starting = new(1, 1);
     Process? _process;
     int _databases;
+
+    /// <summary>Commits reach the disk before they are answered, as a hub wants it. False: faster, and enough where the machine itself does not fail.</summary>
+    public bool Durable { get; init; }
 
     /// <summary>An empty database.</summary>
     public async Task<string> NewDatabaseAsync()
@@ -27,6 +26,9 @@ public sealed class PostgresServer : IAsyncDisposable
         await create.ExecuteNonQueryAsync();
         return ConnectionString(name);
     }
+
+    /// <summary>The postmaster's process id; null while it does not run.</summary>
+    public int? ProcessId => _process?.Id;
 
     /// <summary>As <c>kill -9</c>: no process of the server gets to say anything.</summary>
     public void Kill()
@@ -50,7 +52,7 @@ public sealed class PostgresServer : IAsyncDisposable
                 await RunAsync([.. AsUser(Program("initdb")), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8"]);
             }
             _process = Start(
-                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.FullName, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic"]);
+                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.FullName, "-c", "listen_addresses=", "-c", Durable ? "fsync=on" : "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic"]);
             _process.BeginOutputReadLine();
             _process.BeginErrorReadLine();
             await ConnectAsync();
@@ -104,7 +106,7 @@ public sealed class PostgresServer : IAsyncDisposable
             : [];
         var path = Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator) ?? [];
         return installed.Concat(path).Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists)
-            ?? throw new InvalidOperationException($"These tests need PostgreSQL's '{name}'. Install it (Debian: apt-get install postgresql), or run .ci/run, which does.");
+            ?? throw new InvalidOperationException($"PostgreSQL's '{name}' is needed. Install it (Debian: apt-get install postgresql), or run .ci/run, which does.");
     }
 
     static Process Start(string[] command) => Process.Start(new ProcessStartInfo(command[0], command[1..])

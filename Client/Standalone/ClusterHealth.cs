@@ -1,0 +1,26 @@
+using Microsoft.AspNetCore.Http;
+using OrleansCrm.Client.Requests;
+using OrleansCrm.Grains.Interfaces.Reading;
+
+namespace OrleansCrm.Client.Standalone;
+
+/// <summary>Whether this gateway reaches a hub that can work.</summary>
+sealed class ClusterHealth(IGrainFactory grains)
+{
+    static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(5);
+
+    public async Task<IResult> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var health = await grains.GetGrain<IReaderGrain>(0).ReadHealth().WaitAsync(AnswerMax, cancellationToken);
+            return health.Problem is null
+                ? Results.Json(new { status = "ready", hub = health.HubId, definition = health.DefinitionVersion })
+                : Results.Json(new { status = "not-ready", problem = health.Problem }, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+        catch (Exception failure) when (Failures.ProblemOf(failure) is { } problem)
+        {
+            return Results.Json(new { status = "not-ready", problem = problem.Reason }, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+}

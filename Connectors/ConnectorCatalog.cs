@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using OrleansCrm.Connectors.Lines;
+using OrleansCrm.Connectors.Rest;
+using OrleansCrm.Connectors.Secrets;
+using OrleansCrm.Connectors.Webhooks;
+using OrleansCrm.Domain.Connecting;
+using OrleansCrm.Domain.Definitions;
+
+namespace OrleansCrm.Connectors;
+
+/// <summary>The connectors that come with the hub.</summary>
+public sealed class ConnectorCatalog(ISecretResolver secrets) : IConnectorCatalog
+{
+    const string Rest = "rest";
+    const string Webhook = "webhook";
+    const string JsonLines = "jsonl";
+
+    public ImmutableArray<string> Records { get; } = [Rest];
+
+    public ImmutableArray<string> Sinks { get; } = [JsonLines, Webhook];
+
+    public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(system);
+        if (system.Connector != Rest) return Opening.Refused<IRecordConnector>($"There is no connector '{system.Connector}' for system '{system.Name}'.", $"Write one of: {string.Join(", ", Records)}.");
+        if (system.Rest is null) return Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and the rest of its mappings.");
+        return Opening.Of<IRecordConnector>(new RestConnector(hub, system, secrets, time));
+    }
+
+    public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(hub);
+        ArgumentNullException.ThrowIfNull(sink);
+        return sink switch
+        {
+            { Connector: Webhook, Webhook: not null } => Opening.Of<IChangeSink>(new WebhookSink(hub.Name, sink, secrets, time)),
+            { Connector: JsonLines, JsonLines: not null } => Opening.Of<IChangeSink>(new JsonLinesSink(sink, time)),
+            _ => Opening.Refused<IChangeSink>($"There is no connector '{sink.Connector}' for sink '{sink.Name}'.", $"Write one of: {string.Join(", ", Sinks)}."),
+        };
+    }
+}
+
+public static class ConnectorServices
+{
+    /// <summary>Adds <see cref="IConnectorCatalog"/> with the connectors that come with the hub, and the <see cref="ISecretResolver"/> that they ask.</summary>
+    public static IServiceCollection AddConnectors(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<ISecretResolver, SecretResolver>();
+        services.TryAddSingleton<IConnectorCatalog, ConnectorCatalog>();
+        return services;
+    }
+}

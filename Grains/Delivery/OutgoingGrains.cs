@@ -1,0 +1,40 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Orleans.Runtime;
+using OrleansCrm.Grains.Interfaces.Streaming;
+using OrleansCrm.Grains.Streaming;
+using OrleansCrm.Grains.Upkeep;
+
+namespace OrleansCrm.Grains.Delivery;
+
+/// <summary>Makes a silo deliver.</summary>
+public static class OutgoingGrains
+{
+    /// <summary>Adds deliveries, sinks, upkeep, and the streams that wake them. The host adds an <c>IConnectorCatalog</c>, besides what <see cref="HubGrains.AddHubGrains"/> needs.</summary>
+    public static ISiloBuilder AddOutgoingGrains(this ISiloBuilder silo)
+    {
+        var services = silo.Services;
+        services.AddOptions<UpkeepOptions>().BindConfiguration("Upkeep");
+        services.TryAddSingleton<LocalRuns>();
+        services.TryAddSingleton<OutgoingMetrics>();
+        services.TryAddSingleton<OutgoingParts>();
+        services.AddSingleton<IJournalListener, JournalBell>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, OutgoingKeeper>();
+
+        // Who listens where is forgotten with the silo that kept it, and told again: a signal may be lost.
+        silo.AddMemoryGrainStorage("PubSubStore");
+        silo.AddMemoryStreams(JournalStreams.Provider, streams =>
+        {
+            // One queue: the signals are few, and each queue is looked at all the time.
+            streams.ConfigurePartitioning(1);
+            streams.ConfigurePullingAgent(agent => agent.Configure(options =>
+            {
+                options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(10);
+                options.MaxEventDeliveryTime = TimeSpan.FromSeconds(5);
+            }));
+        });
+        return silo;
+    }
+}

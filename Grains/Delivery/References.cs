@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Values;
+using OrleansCrm.Grains.Interfaces.Customers;
+
+namespace OrleansCrm.Grains.Delivery;
+
+/// <summary>Finds out which records of a system the references of a write lead to.</summary>
+sealed class References(IGrainFactory grains, string system, TimeProvider own)
+{
+    const int RememberedMax = 10_000;
+    const int MergesMax = 8;
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan Remember = TimeSpan.FromMinutes(1);
+
+    readonly Lock _gate = new();
+    readonly Dictionary<string, string> _found = new(StringComparer.Ordinal);
+    DateTimeOffset _forgetAt = own.GetUtcNow() + Remember;
+
+    /// <summary>Customers that fields of these writes refer to.</summary>
+    public static ImmutableHashSet<string> Of(HubDefinition hub, ImmutableArray<RecordWrite> writes)
+    {
+        var referred = ImmutableHashSet<string>.Empty;
+        foreach (var write in writes)
+        {
+            if (hub.RecordType(write.RecordType) is not { } type) continue;
+            foreach (var field in write.Fields)
+            {
+                if (type.Field(field.Field) is { Type: FieldType.Reference or FieldType.Association } definition) referred = referred.Union(Of(definition, field.Value));
+            }
+        }
+        return referred;
+    }
+
+    /// <summary>Customers that a value of the field refers to; what refers to a source record is not among them.</summary>
+    public static IEnumerable<string> Of(FieldDefinition field, FieldValue value)
+    {
+        if (value.IsBlank) return [];
+        return field.Type switch
+        {
+            FieldType.Reference => value.IsText && Canonicaliser.IsCustomerId(value.AsText()) ? [value.AsText()] : [],
+            FieldType.Association => value.Members().Select(m => m.Part("to")).Where(to => to is { IsText: true } && Canonicaliser.IsCustomerId(to.Value.AsText())).Select(to => to!.Value.AsText()),
+            _ => [],
+        };
+    }
+
+    /// <summary>The ids that these customers have in the system; who has none there is left out.</summary>
+    public async Task<ImmutableDictionary<string, string>> FindAsync(IEnumerable<string> customerIds)
+    {
+        var ids = ImmutableDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        foreach (var customerId in customerIds)
+        {
+            if (Remembered(customerId) is { } known) ids.Add(customerId, known);
+            else if (await LookUpAsync(customerId) is { } found)
+            {
+                ids.Add(customerId, found);
+                Keep(customerId, found);
+            }
+        }
+        return ids.ToImmutable();
+    }
+
+    async Task<string?> LookUpAsync(string customerId)
+    {
+        for (var merges = 0; merges <= MergesMax; merges++)
+        {
+            var customer = await grains.GetGrain<ICustomerGrain>(customerId).Read().WaitAsync(Patience, own);
+            if (customer is null) return null;
+            if (customer.Status == CustomerStatus.Living)
+            {
+                return customer.Links.FirstOrDefault(l => l.System == system && l.State == "linked" && l.ExternalId is not null)?.ExternalId;
+            }
+            if (customer.MovedTo is not { } next) return null;
+            customerId = next;
+        }
+        return null;
+    }
+
+    string? Remembered(string customerId)
+    {
+        lock (_gate)
+        {
+            if (own.GetUtcNow() < _forgetAt) return _found.GetValueOrDefault(customerId);
+            _found.Clear();
+            _forgetAt = own.GetUtcNow() + Remember;
+            return null;
+        }
+    }
+
+    void Keep(string customerId, string externalId)
+    {
+        lock (_gate)
+        {
+            if (_found.Count >= RememberedMax) _found.Clear();
+            _found[customerId] = externalId;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Storage;
+using OrleansCrm.Grains.Committing;
+using OrleansCrm.Grains.Definitions;
+using OrleansCrm.Grains.Interfaces.Customers;
+using OrleansCrm.Grains.Interfaces.Intake;
+
+namespace OrleansCrm.Grains.Intake;
+
+/// <summary>The shell of <see cref="IntakeMachine"/>: maps events, asks the store and the customers, and gives each sender its answers in order.</summary>
+[GrainType("intake"), StatelessWorker]
+public sealed class IntakeGrain(
+    IGrainContext context,
+    IGrainFactory grains,
+    ICustomerStore store,
+    HubDefinitions definitions,
+    HubClock clock,
+    HubMetrics metrics,
+    IntakeTallies tallies,
+    IChance chance,
+    TimeProvider time,
+    IOptions<IntakeOptions> options,
+    IOptions<IntakeCallOptions> callOptions,
+    ILogger<IntakeGrain> logger) : IGrainBase, IIntakeGrain
+{
+    // The sender has waited long enough by then.
+    const string TimedOut = "timed-out";
+
+    static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(2);
+
+    readonly IntakeMachine _machine = new(options.Value);
+    readonly Dictionary<long, (Taking Taking, int Index)> _waiting = [];
+    List<IntakeEffect> _effects = [];
+    List<IntakeEffect> _carried = [];
+    bool _isCarrying;
+
+    // Offers of the steps made since effects were last carried out, to be sent to each customer together.
+    readonly Dictionary<string, List<IntakeEffect.Offer>> _offers = new(StringComparer.Ordinal);
+    readonly IntakeCallOptions _calls = callOptions.Value;
+    long _lastTicket;
+
+    public IGrainContext GrainContext => context;
+
+    public Task<ImmutableArray<EventAnswer>> Take(ImmutableArray<IncomingEvent> events, CancellationToken cancellationToken)
+    {
+        if (events.IsDefaultOrEmpty || events.Length > IIntakeGrain.EventsMax)
+        {
+            throw new ArgumentException($"Intake takes 1 to {IIntakeGrain.EventsMax} events at once.", nameof(events));
+        }
+        var hub = definitions.Current;
+        var now = clock.Now;
+        var taking = new Taking(events);
+        for (var i = 0; i < events.Length; i++)
+        {
+            var (edit, verdict, field) = EventMapping.Map(hub, events[i]);
+            taking.Blame(i, field);
+            var ticket = ++_lastTicket;
+            _waiting.Add(ticket, (taking, i));
+            _machine.Step(new IntakeMessage.Receive(ticket, edit, now, CustomerIds.Fresh(now, chance), verdict), hub, _effects);
+        }
+        CarryOut();
+        return taking.Answered;
+    }
+
+    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        tallies.End(this, _machine.Tallies);
+        return Task.CompletedTask;
+    }
+
+    void Step(IntakeMessage message)
+    {
+        _machine.Step(message, definitions.Current, _effects);
+        CarryOut();
+    }
+
+    void CarryOut()
+    {
+        // What is carried out may answer before it returns, and step again: that is taken in the next round.
+        if (_isCarrying) return;
+        _isCarrying = true;
+        while (_effects.Count > 0)
+        {
+            (_effects, _carried) = (_carried, _effects);
+            foreach (var effect in _carried) Carry(effect);
+            _carried.Clear();
+            foreach (var (customerId, offers) in _offers) SendOffers(customerId, offers);
+            _offers.Clear();
+        }
+        _isCarrying = false;
+        tallies.Set(this, _machine.Tallies);
+    }
+
+    void Carry(IntakeEffect effect)
+    {
+        switch (effect)
+        {
+            case IntakeEffect.Offer offer:
+                (CollectionsMarshal.GetValueRefOrAddDefault(_offers, offer.CustomerId, out _) ??= []).Add(offer);
+                break;
+            case IntakeEffect.LookUp lookUp:
+                _ = LookUpAsync(lookUp);
+                break;
+            case IntakeEffect.LookUpKeys lookUp:
+                _ = LookUpKeysAsync(lookUp);
+                break;
+            case IntakeEffect.Park park:
+                _ = ParkAsync(park);
+                break;
+            case IntakeEffect.Answer answer:
+                if (_waiting.Remove(answer.Ticket, out var waits)) metrics.EditAnswered(waits.Taking.SystemOf(waits.Index, definitions.Current), waits.Taking.Answer(waits.Index, answer.Value));
+                break;
+            default: throw new InvalidOperationException($"The intake's shell knows no {effect.GetType().Name}.");
+        }
+    }
+
+    // ---- the store -----------------------------------------------------------------------------------------------------
+
+    async Task LookUpAsync(IntakeEffect.LookUp lookUp)
+    {
+        IntakeMessage message;
+        try
+        {
+            message = new IntakeMessage.LookedUp(lookUp.LookUpId, await store.LookUpRecordsAsync(lookUp.Records, CancellationToken.None));
+        }
+        catch (Exception error)
+        {
+            message = new IntakeMessage.LookUpFailed(lookUp.LookUpId, Reason(error));
+        }
+        Step(message);
+    }
+
+    async Task LookUpKeysAsync(IntakeEffect.LookUpKeys lookUp)
+    {
+        IntakeMessage message;
+        try
+        {
+            message = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, await store.LookUpKeysAsync(lookUp.Keys, CancellationToken.None));
+        }
+        catch (Exception error)
+        {
+            message = new IntakeMessage.LookUpFailed(lookUp.LookUpId, Reason(error));
+        }
+        Step(message);
+    }
+
+    async Task ParkAsync(IntakeEffect.Park park)
+    {
+        var stored = false;
+        try
+        {
+            stored = await store.ParkAsync(park.Parked, CancellationToken.None);
+        }
+        catch (Exception error)
+        {
+            Reason(error);
+        }
+        Step(new IntakeMessage.ParkStored(park.Ticket, stored));
+    }
+
+    string Reason(Exception error)
+    {
+        if (error is not StoreUnavailableException) logger.IntakeFailed(error);
+        return "store-unavailable";
+    }
+
+    // ---- customers -----------------------------------------------------------------------------------------------------
+
+    void SendOffers(string customerId, List<IntakeEffect.Offer> offers)
+    {
+        for (var from = 0; from < offers.Count; from += ICustomerGrain.CallsMax)
+        {
+            _ = OfferAsync(customerId, offers.GetRange(from, Math.Min(ICustomerGrain.CallsMax, offers.Count - from)));
+        }
+    }
+
+    async Task OfferAsync(string customerId, List<IntakeEffect.Offer> offers)
+    {
+        var customer = grains.GetGrain<ICustomerGrain>(customerId);
+        for (var tries = 0; ; tries++)
+        {
+            var again = new List<IntakeEffect.Offer>();
+            var answers = await AskAsync(customer, offers);
+            for (var i = 0; i < offers.Count; i++)
+            {
+                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && tries < _calls.TriesMax) again.Add(offers[i]);
+                else _machine.Step(new IntakeMessage.Answered(offers[i].Ticket, customerId, answers[i]), definitions.Current, _effects);
+            }
+            CarryOut();
+            if (again.Count == 0) return;
+            offers = again;
+            var bound = Math.Min(_calls.Backoff.TotalMilliseconds * Math.Pow(2, tries), BackoffMax.TotalMilliseconds);
+            await Task.Delay(TimeSpan.FromMilliseconds(bound * (0.5 + chance.Next() / 2)), time);
+        }
+    }
+
+    /// <summary>A customer that cannot be reached says "try again" too: whether it has recorded anything, nobody knows.</summary>
+    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, List<IntakeEffect.Offer> offers)
+    {
+        try
+        {
+            return await customer.Ask([.. offers.Select(o => (CustomerCall)o.Call)], definitions.Current.Version);
+        }
+        catch (Exception error)
+        {
+            logger.CustomerNotReached(customer.GetPrimaryKeyString(), error.GetType().Name);
+            return [.. Enumerable.Repeat<CustomerAnswer>(new CustomerAnswer.TryAgain(error is TimeoutException ? TimedOut : "unreachable"), offers.Count)];
+        }
+    }
+}
+
+static partial class IntakeLog
+{
+    [LoggerMessage(EventId = 1401, Level = LogLevel.Error, Message = "Intake met an unforeseen error of the store; the sources are told to send again")]
+    public static partial void IntakeFailed(this ILogger logger, Exception error);
+
+    [LoggerMessage(EventId = 1402, Level = LogLevel.Warning, Message = "Customer {CustomerId} could not be asked ({Error})")]
+    public static partial void CustomerNotReached(this ILogger logger, string customerId, string error);
+}

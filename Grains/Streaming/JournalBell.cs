@@ -1,0 +1,157 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+using Orleans.Streams;
+using OrleansCrm.Domain.Committing;
+using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Storage;
+using OrleansCrm.Grains.Definitions;
+using OrleansCrm.Grains.Delivery;
+using OrleansCrm.Grains.Interfaces.Streaming;
+
+namespace OrleansCrm.Grains.Streaming;
+
+/// <summary>Rings for whoever reads the journal when this silo has added to it: those on this silo at once, the others by a stream.</summary>
+/// <remarks>
+/// For each listener what is new is merged to "partition p has reached n". When idle it goes out at once; under load at most one
+/// message per listener and <see cref="Together"/> leaves the silo, and none while the one before is still being sent.
+/// </remarks>
+public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinitions definitions, IClusterClient cluster, TimeProvider own, ILogger<JournalBell> logger) : IJournalListener
+{
+    /// <summary>How long signals are gathered under load.</summary>
+    static readonly TimeSpan Together = TimeSpan.FromMilliseconds(5);
+
+    readonly Lock _gate = new();
+    Dictionary<(string Space, string Key), Dictionary<int, long>> _gathered = [];
+    bool _isSending;
+
+    public void Landed(AppendBatch batch, AppendAnswer.Decided answer)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentNullException.ThrowIfNull(answer);
+        var heard = Hear(batch, answer);
+        if (heard.Count == 0) return;
+        RingHere(heard);
+        if (heard.Count == 0) return;
+        lock (_gate)
+        {
+            foreach (var (listener, reached) in heard) Merge(listener, reached);
+            if (_isSending) return;
+            _isSending = true;
+        }
+        _ = Task.Run(SendAsync);
+    }
+
+    /// <summary>Who is to hear what of a batch: a delivery of the links that it marks due, a sink of what changes, upkeep of keys and links, the tail of all.</summary>
+    Dictionary<(string Space, string Key), Dictionary<int, long>> Hear(AppendBatch batch, AppendAnswer.Decided answer)
+    {
+        var tails = new Dictionary<int, long>(answer.Tails.Length);
+        foreach (var tail in answer.Tails)
+        {
+            if (!tail.Fenced) tails[tail.Partition] = tail.Sequence;
+        }
+        var heard = new Dictionary<(string, string), Dictionary<int, long>>();
+        var sinks = definitions.Current.Sinks;
+        for (var i = 0; i < batch.Commits.Length; i++)
+        {
+            if (answer.Commits[i] is not CommitAnswer.Committed) continue;
+            foreach (var append in batch.Commits[i].Appends)
+            {
+                var partition = Partitions.Of(append.CustomerId, store.Hub.Partitions);
+                if (!tails.TryGetValue(partition, out var reached)) continue;
+                Note(heard, (JournalStreams.Tail, JournalStreams.TailKey), partition, reached);
+                foreach (var entry in append.Entries)
+                {
+                    foreach (var due in entry.Due) Note(heard, (JournalStreams.SystemBell, due.System), partition, reached);
+                    if (IsToldOutside(entry))
+                    {
+                        foreach (var sink in sinks) Note(heard, (JournalStreams.SinkBell, sink.Name), partition, reached);
+                    }
+                    if (entry.Keys is not null || entry.Status is not null || !entry.Links.IsEmpty || entry.IsErasure) Note(heard, (JournalStreams.UpkeepBell, JournalStreams.UpkeepKey), partition, reached);
+                }
+            }
+        }
+        return heard;
+    }
+
+    static bool IsToldOutside(JournalEntry entry) =>
+        !entry.Golden.IsEmpty || !entry.Links.IsEmpty || entry.Status is not null || entry.IsErasure || entry.Revision == 1
+        || !entry.MovedIn.IsEmpty || !entry.MovedOut.IsEmpty || !entry.LinksJoined.IsEmpty;
+
+    static void Note(Dictionary<(string, string), Dictionary<int, long>> heard, (string, string) listener, int partition, long reached) =>
+        (CollectionsMarshal.GetValueRefOrAddDefault(heard, listener, out _) ??= [])[partition] = reached;
+
+    void RingHere(Dictionary<(string Space, string Key), Dictionary<int, long>> heard)
+    {
+        foreach (var run in runs.All)
+        {
+            var listener = (run.Bell, run.Key);
+            if (!heard.Remove(listener, out var reached)) continue;
+            run.Ring(CursorsOf(reached));
+        }
+    }
+
+    static ImmutableArray<PartitionCursor> CursorsOf(Dictionary<int, long> reached)
+    {
+        var cursors = ImmutableArray.CreateBuilder<PartitionCursor>(reached.Count);
+        foreach (var (partition, sequence) in reached) cursors.Add(new(partition, sequence));
+        return cursors.MoveToImmutable();
+    }
+
+    void Merge((string, string) listener, Dictionary<int, long> reached)
+    {
+        ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(_gathered, listener, out _);
+        if (known is null)
+        {
+            known = reached;
+            return;
+        }
+        foreach (var (partition, sequence) in reached)
+        {
+            if (!known.TryGetValue(partition, out var before) || before < sequence) known[partition] = sequence;
+        }
+    }
+
+    async Task SendAsync()
+    {
+        while (true)
+        {
+            Dictionary<(string Space, string Key), Dictionary<int, long>> going;
+            lock (_gate)
+            {
+                if (_gathered.Count == 0)
+                {
+                    _isSending = false;
+                    return;
+                }
+                going = _gathered;
+                _gathered = [];
+            }
+            var since = own.GetTimestamp();
+            try
+            {
+                var provider = cluster.GetStreamProvider(JournalStreams.Provider);
+                await Task.WhenAll(going.Select(l => provider.GetStream<JournalGrown>(StreamId.Create(l.Key.Space, l.Key.Key)).OnNextAsync(new(CursorsOf(l.Value)))));
+            }
+#pragma warning disable CA1031 // A signal may be lost: whoever listens looks now and then all the same.
+            catch (Exception error)
+#pragma warning restore CA1031
+            {
+                logger.BellNotRung(going.Count, error.GetType().Name);
+            }
+            var rest = Together - own.GetElapsedTime(since);
+            if (rest > TimeSpan.Zero) await Task.Delay(rest, own);
+        }
+    }
+}
+
+static partial class BellLog
+{
+    [LoggerMessage(EventId = 2301, Level = LogLevel.Debug, Message = "{Listeners} listeners could not be told that the journal has grown ({Error}); they find out a little later")]
+    public static partial void BellNotRung(this ILogger logger, int listeners, string error);
+
+    [LoggerMessage(EventId = 2302, Level = LogLevel.Warning, Message = "The tails of the journal could not be read ({Error}); they are read again")]
+    public static partial void TailsNotRead(this ILogger logger, string error);
+}

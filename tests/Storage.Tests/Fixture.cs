@@ -1,0 +1,4 @@
+using OrleansCrm.PrivatePostgres;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
