@@ -90,9 +90,9 @@ public sealed class CustomerDecision
 
     Decision Run(IReadOnlyList<Asked> calls)
     {
-        foreach (var (_, call) in calls)
+        for (var i = 0; i < calls.Count; i++)
         {
-            if (call is CustomerCall.Begin begin && _before?.Link(begin.LinkId) is { } link) NotBefore(link);
+            if (calls[i].Call is CustomerCall.Begin begin && _before?.Link(begin.LinkId) is { } link) NotBefore(link);
         }
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);

@@ -45,6 +45,8 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 
     internal int LastUsed => _lastUsed;
 
+    internal bool IsAwake => _awake is not null;
+
     /// <summary>Calls that have no answer yet.</summary>
     internal int CallsWaiting => _awake?.Waiting.Count ?? 0;
 
@@ -62,7 +64,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 
         // The runtime does not wait for calls that are under way; those who wait would be told nothing of their commit.
         if (_awake is { Waiting.Count: > 0 } busy) await Task.WhenAll(busy.Waiting.Values.Select(w => w.Asking.Answered)).WaitAsync(token);
-        if (_awake?.Machine.Committed is { } customer) OfferSnapshot(customer, soon: true);
+        if (_awake?.Machine.Committed is { } customer) OfferSnapshot(customer, isQuiet: true);
     }
 
     public Task<ImmutableArray<CustomerAnswer>> Ask(ImmutableArray<CustomerCall> calls, int definitionVersion)
@@ -138,7 +140,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         if (awake.Machine.Committed is not { } customer) return;
         _frozen = CustomerJson.Write(customer);
         _stateBytes = _frozen.Length;
-        OfferSnapshot(customer, soon: true);
+        OfferSnapshot(customer, isQuiet: true);
     }
 
     // ---- what the machine wants done -----------------------------------------------------------------------------------
@@ -245,7 +247,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
                 break;
         }
         Step(awake, new ActivationMessage.Ended(answer));
-        if (answer is CommitAnswer.Committed && awake.Machine.Committed is { } customer) OfferSnapshot(customer, soon: false);
+        if (answer is CommitAnswer.Committed && awake.Machine.Committed is { } customer) OfferSnapshot(customer, isQuiet: false);
     }
 
     TimeSpan Backoff(int aborts)
@@ -276,11 +278,12 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         return bytes;
     }
 
-    /// <param name="soon">The customer has gone quiet: a quarter of the snapshot's weight is enough.</param>
-    void OfferSnapshot(Customer customer, bool soon)
+    /// <param name="isQuiet">Nobody asks for the customer just now: this is the cheap moment, and the next load may come from another silo.</param>
+    void OfferSnapshot(Customer customer, bool isQuiet)
     {
-        var outweighs = (long)Math.Max(_stateBytes, _services.Options.SnapshotTailMin);
-        if (_tailBytes < (soon ? outweighs / 4 : outweighs)) return;
+        // While it is edited, reading some dozens of entries at a later load costs less than writing the whole customer again and again now.
+        var weight = Math.Max(_stateBytes, _services.Options.SnapshotTailMin);
+        if (_tailBytes < (isQuiet ? weight : (long)weight * _services.Options.SnapshotTailWeight)) return;
         _tailBytes = 0;
         _services.Snapshots.Offer(customer);
     }

@@ -53,6 +53,7 @@ sealed class UpkeepRun : ILocalRun
     DateTimeOffset _resolveFrom;
     DateTimeOffset _keysAt;
     DateTimeOffset _referencesAt;
+    DateTimeOffset _referencesNotBefore;
     DateTimeOffset _parkedAt;
     DateTimeOffset _trimAt;
     bool _full;
@@ -312,9 +313,9 @@ sealed class UpkeepRun : ILocalRun
     async Task ReleaseReferencesAsync()
     {
         var now = _parts.Clock.Now;
-        if (now < _referencesAt) return;
+        var everywhere = now >= _referencesAt;
+        if (!everywhere && (_linkedIn.Count == 0 || now < _referencesNotBefore)) return;
         var hub = _parts.Definitions.Current;
-        var everywhere = _linkedIn.Count == 0;
         ImmutableArray<string> systems = [.. hub.Systems.Where(s => s.Mode == SystemMode.Live && (everywhere || _linkedIn.Contains(s.Name))).Select(s => s.Name)];
         _linkedIn.Clear();
         foreach (var system in systems)
@@ -328,7 +329,8 @@ sealed class UpkeepRun : ILocalRun
                 after = new(page[^1].CustomerId, page[^1].LinkId);
             }
         }
-        _referencesAt = now + (everywhere ? ReferencesEvery : ReferencesSoonest);
+        _referencesNotBefore = now + ReferencesSoonest;
+        if (everywhere) _referencesAt = now + ReferencesEvery;
     }
 
     async Task ReleaseReferenceAsync(HubDefinition hub, string system, DueLink row)
