@@ -10,7 +10,6 @@ using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Delivery;
 
@@ -81,7 +80,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
 
     public string Name => _lane.System;
 
-    public string Bell => JournalStreams.SystemBell;
+    public Listener Kind => Listener.System;
 
     public RunFigures Figures { get; private set; }
 
