@@ -26,13 +26,8 @@ public static class OutgoingGrains
         silo.AddMemoryGrainStorage("PubSubStore");
         silo.AddMemoryStreams(JournalStreams.Provider, streams =>
         {
-            // One queue: the signals are few, and each queue is looked at all the time.
+            // One queue: the signals are few, and each queue is looked at all the time, ten times a second.
             streams.ConfigurePartitioning(1);
-            streams.ConfigurePullingAgent(agent => agent.Configure(options =>
-            {
-                options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(10);
-                options.MaxEventDeliveryTime = TimeSpan.FromSeconds(5);
-            }));
         });
         return silo;
     }

@@ -3,7 +3,6 @@ using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Placement;
 using OrleansCrm.Grains.Streaming;
 
@@ -105,13 +104,13 @@ sealed class OutgoingKeeper(
         var owners = silos.Owners;
         var systems = hub.Systems.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
         var sinks = hub.Sinks.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
-        var upkeep = IsMine(JournalStreams.UpkeepKey);
+        var upkeep = IsMine(IUpkeepGrain.Key);
         foreach (var run in runs.All)
         {
-            var belongs = run.Bell switch
+            var belongs = run.Kind switch
             {
-                JournalStreams.SystemBell => systems.Contains(run.Key),
-                JournalStreams.SinkBell => sinks.Contains(run.Key),
+                Listener.System => systems.Contains(run.Key),
+                Listener.Sink => sinks.Contains(run.Key),
                 _ => upkeep,
             };
             if (!belongs) run.Leave?.Invoke();
@@ -120,7 +119,7 @@ sealed class OutgoingKeeper(
         [
             .. systems.Select(s => RunAsync(s, grains.GetGrain<IDeliveryGrain>(s).Run)),
             .. sinks.Select(s => RunAsync(s, grains.GetGrain<ISinkGrain>(s).Run)),
-            upkeep ? RunAsync(JournalStreams.UpkeepKey, grains.GetGrain<IUpkeepGrain>(JournalStreams.UpkeepKey).Run) : Task.CompletedTask,
+            upkeep ? RunAsync(IUpkeepGrain.Key, grains.GetGrain<IUpkeepGrain>(IUpkeepGrain.Key).Run) : Task.CompletedTask,
         ]);
 
         bool IsMine(string key) => silos.Local.Equals(owners.OwnerOf(key));

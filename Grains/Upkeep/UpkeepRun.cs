@@ -9,7 +9,6 @@ using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Upkeep;
 
@@ -19,7 +18,7 @@ sealed class UpkeepRun : ILocalRun
 {
     const int PageMax = 1_000;
     const int PagesAtOnce = 32;
-    static readonly DeliveryLane Lane = new("upkeep/" + JournalStreams.UpkeepKey);
+    static readonly DeliveryLane Lane = new("upkeep/" + IUpkeepGrain.Key);
     static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     static readonly TimeSpan KeysEvery = TimeSpan.FromMinutes(10);
     static readonly TimeSpan ReferencesEvery = TimeSpan.FromMinutes(10);
@@ -75,11 +74,11 @@ sealed class UpkeepRun : ILocalRun
         _loop = Task.Run(LoopAsync);
     }
 
-    public string Key => JournalStreams.UpkeepKey;
+    public string Key => IUpkeepGrain.Key;
 
-    public string Name => JournalStreams.UpkeepKey;
+    public string Name => IUpkeepGrain.Key;
 
-    public string Bell => JournalStreams.UpkeepBell;
+    public Listener Kind => Listener.Upkeep;
 
     public RunFigures Figures => new(Name, 0, _book.Count, 0, Backlog(), 0, CircuitState.Closed);
 
