@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
-using Orleans.Streams;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using CloudNative.CloudEvents;
 using CloudNative.CloudEvents.SystemTextJson;
 using CsCheck;
 using OrleansCrm.Connectors.Http;
