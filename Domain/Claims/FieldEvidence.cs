@@ -240,6 +240,46 @@ public sealed class FieldEvidence
         return null;
     }
 
+    /// <summary>Whether a value is one that we wrote over or wrote before the last write: a report of it goes to and fro with us.</summary>
+    public bool HasHeldBefore(FieldValue value)
+    {
+        var last = LastDone();
+        foreach (var write in Writes)
+        {
+            if (write.Before == value || (!ReferenceEquals(write, last) && (write.Value == value || write.Rendering == value))) return true;
+        }
+        return false;
+    }
+
+    /// <summary>How often the system took this very golden value, of the writes that are still known.</summary>
+    /// <param name="after">Only writes announced after this revision.</param>
+    public int TimesTaken(FieldValue value, long goldenVersion, long after)
+    {
+        var times = 0;
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State == IntentState.Done && write.Intent.Id > after && write.GoldenVersion == goldenVersion && write.Value == value) times++;
+        }
+        return times;
+    }
+
+    /// <summary>How many writes that began after a time put back a value that we had written before.</summary>
+    public int ReturnsAfter(DateTimeOffset time)
+    {
+        var returns = 0;
+        for (var i = 1; i < Writes.Length; i++)
+        {
+            if (Writes[i].Intent.Start <= time) continue;
+            for (var j = 0; j < i; j++)
+            {
+                if (Writes[j].Value != Writes[i].Value) continue;
+                returns++;
+                break;
+            }
+        }
+        return returns;
+    }
+
     Judgement Judge(FieldRules rules)
     {
         var judgement = _judgement;
@@ -263,9 +303,15 @@ public sealed class FieldEvidence
         FieldValue? betweenValue = null;
         for (var i = 0; i < Statements.Length; i++)
         {
-            if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit) continue;
             var statement = Statements[i];
             var value = aspect is null ? statement.Value : aspect(statement.Value);
+            if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit)
+            {
+                // Of a write that was taken we know anyway. That one whose end nobody told took effect only its echo tells, and so
+                // that what comes first after it was not always there.
+                if (claims.Count == 0 && between is null && !IsOfTaken(value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                continue;
+            }
             if (!rules.Counts(statement))
             {
                 between = statement.By;
@@ -289,6 +335,15 @@ public sealed class FieldEvidence
             }
         }
         return claims.DrainToImmutable();
+    }
+
+    bool IsOfTaken(FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    {
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State == IntentState.Done && !write.Refused && Matches(write, value, rules, aspect)) return true;
+        }
+        return false;
     }
 
     static Stamp StampOf(EditEvidence by, Stamp? differs, Claim? last, FieldRules rules)
@@ -391,7 +446,8 @@ public sealed class FieldEvidence
         {
             return aspect(write.Value) == value || (write.Rendering is { } stored && aspect(stored) == value);
         }
-        if (write.Value == value || write.Rendering == value) return true;
+        if (write.Value == value) return true;
+        if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, rules));
         if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
         // A report may overtake our receipt: until the end is known, what this system makes of our value is ours.
         if (write.Intent.MayStillTakeEffect) return true;
@@ -400,6 +456,16 @@ public sealed class FieldEvidence
         for (var i = 0; i < Statements.Length; i++)
         {
             if (Statements[i].Value == value && IsTied(i, write.Intent)) return true;
+        }
+        return false;
+    }
+
+    // A report shows the very value that we wrote: the system renders nothing, and what a read found in its place later is somebody's.
+    bool IsKept(FieldIntent write, FieldRules rules)
+    {
+        foreach (var statement in Statements)
+        {
+            if (statement.Value == write.Value && !IsBefore(statement.By, write.Intent, rules)) return true;
         }
         return false;
     }

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using Orleans.Streams.Core;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;

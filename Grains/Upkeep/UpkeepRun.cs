@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
-using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
@@ -15,6 +14,7 @@ using OrleansCrm.Grains.Interfaces.Streaming;
 namespace OrleansCrm.Grains.Upkeep;
 
 /// <summary>One run of what the hub does by itself: one task after the other, a bounded piece of each at a time, all of it safe to repeat.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "Without timers and wait handles they hold nothing that must be given back.")]
 sealed class UpkeepRun : ILocalRun
 {
     const int PageMax = 1_000;
@@ -53,6 +53,7 @@ sealed class UpkeepRun : ILocalRun
     DateTimeOffset _resolveFrom;
     DateTimeOffset _keysAt;
     DateTimeOffset _referencesAt;
+    DateTimeOffset _referencesNotBefore;
     DateTimeOffset _parkedAt;
     DateTimeOffset _trimAt;
     bool _full;
@@ -312,9 +313,9 @@ sealed class UpkeepRun : ILocalRun
     async Task ReleaseReferencesAsync()
     {
         var now = _parts.Clock.Now;
-        if (now < _referencesAt) return;
+        var everywhere = now >= _referencesAt;
+        if (!everywhere && (_linkedIn.Count == 0 || now < _referencesNotBefore)) return;
         var hub = _parts.Definitions.Current;
-        var everywhere = _linkedIn.Count == 0;
         ImmutableArray<string> systems = [.. hub.Systems.Where(s => s.Mode == SystemMode.Live && (everywhere || _linkedIn.Contains(s.Name))).Select(s => s.Name)];
         _linkedIn.Clear();
         foreach (var system in systems)
@@ -328,7 +329,8 @@ sealed class UpkeepRun : ILocalRun
                 after = new(page[^1].CustomerId, page[^1].LinkId);
             }
         }
-        _referencesAt = now + (everywhere ? ReferencesEvery : ReferencesSoonest);
+        _referencesNotBefore = now + ReferencesSoonest;
+        if (everywhere) _referencesAt = now + ReferencesEvery;
     }
 
     async Task ReleaseReferenceAsync(HubDefinition hub, string system, DueLink row)
