@@ -22,7 +22,7 @@ namespace OrleansCrm.Bench;
 static class InProcess
 {
     const int CallEvents = 128;
-    const int Callers = 24;
+    const int Callers = 8;
     const int EditsToWarm = 60_000;
 
     static readonly string[] Systems = ["salesforce", "hubspot", "shop"];
@@ -89,7 +89,7 @@ static class InProcess
         var round = 1;
         for (var warm = 0; warm < EditsToWarm; round++) warm += (await EditAsync(grains, persons, seconds: 2, round)).Count * CallEvents;
         using var self = Process.GetCurrentProcess();
-        var (own, server, gc) = (self.TotalProcessorTime, serverCpu(), GC.CollectionCount(2));
+        var (own, server, gc, paused) = (self.TotalProcessorTime, serverCpu(), Collections(), GC.GetTotalPauseDuration());
         var allocated = GC.GetTotalAllocatedBytes();
         var watch = Stopwatch.StartNew();
         var latencies = await EditAsync(grains, persons, seconds, round);
@@ -102,7 +102,8 @@ static class InProcess
         Console.WriteLine(Line($"{name}: edits of two fields", $"{edits / elapsed.TotalSeconds:F0} edits/s"));
         Console.WriteLine(Line("  CPU per edit: hub and load / server", $"{cpuOwn:F1} / {cpuServer:F1} µs"));
         Console.WriteLine(Line("  so two cores to itself would give about", $"{2e6 / (cpuOwn + cpuServer):F0} edits/s"));
-        Console.WriteLine(Line("  allocated per edit", $"{(GC.GetTotalAllocatedBytes() - allocated) / (double)edits:F0} bytes, {GC.CollectionCount(2) - gc} full collections"));
+        Console.WriteLine(Line("  allocated per edit", $"{(GC.GetTotalAllocatedBytes() - allocated) / (double)edits:F0} bytes"));
+        Console.WriteLine(Line("  collections of generations 0 / 1 / 2, paused", $"{string.Join(" / ", Collections().Zip(gc, (after, before) => after - before))}, {(GC.GetTotalPauseDuration() - paused).TotalMilliseconds:F0} ms"));
         Console.WriteLine(Line($"  call of {CallEvents}: p50 / p99", $"{latencies[latencies.Count / 2].TotalMilliseconds:F0} / {latencies[latencies.Count * 99 / 100].TotalMilliseconds:F0} ms"));
         Console.WriteLine(Line("  load of the machine", File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Trim() : "?"));
 
@@ -173,6 +174,8 @@ static class InProcess
         }
         return text.ToString();
     }
+
+    static int[] Collections() => [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)];
 
     static string Line(string what, string measured) => $"{what,-70} {measured}";
 
