@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
-using Orleans.Concurrency;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Storage;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Delivery;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
-using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;

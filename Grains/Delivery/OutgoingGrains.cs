@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
 using OrleansCrm.Grains.Interfaces.Streaming;

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
@@ -16,7 +15,7 @@ namespace OrleansCrm.Grains.Delivery;
 /// </remarks>
 sealed class OutgoingKeeper(
     LiveSilos silos, HubDefinitions definitions, IGrainFactory grains, LocalRuns runs, ICustomerStore store, TimeProvider own, ILogger<OutgoingKeeper> logger, ILogger<JournalWatch> watchLogger)
-    : ILifecycleParticipant<ISiloLifecycle>
+    : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>How soon what has ended is started again.</summary>
     static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -50,6 +49,12 @@ sealed class OutgoingKeeper(
             await Task.WhenAll(_keeping, _following, _watching);
             await runs.DrainAsync(DrainMost);
         });
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _woken.Dispose();
+    }
 
     void Look(HubDefinition hub) => Wake();
 

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
@@ -69,7 +68,7 @@ public sealed class IntakeGrain(
         return Tallied(taking);
     }
 
-    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         tallies.End(this, _machine.Tallies);
         return Task.CompletedTask;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;

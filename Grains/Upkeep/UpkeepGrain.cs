@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Options;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;

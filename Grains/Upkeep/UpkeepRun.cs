@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
-using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
@@ -14,6 +13,7 @@ using OrleansCrm.Grains.Interfaces.Delivery;
 namespace OrleansCrm.Grains.Upkeep;
 
 /// <summary>One run of what the hub does by itself: one task after the other, a bounded piece of each at a time, all of it safe to repeat.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "Without timers and wait handles they hold nothing that must be given back.")]
 sealed class UpkeepRun : ILocalRun
 {
     const int PageMax = 1_000;

@@ -213,7 +213,7 @@ public sealed class RestSandbox : IAsyncDisposable
         return (200, body);
     }
 
-    async Task AdminAsync(HttpContext context, Func<string, string?, IReadOnlyDictionary<string, string>, StoreAnswer> act)
+    static async Task AdminAsync(HttpContext context, Func<string, string?, IReadOnlyDictionary<string, string>, StoreAnswer> act)
     {
         var isDelete = HttpMethods.IsDelete(context.Request.Method);
         var fields = isDelete ? new Dictionary<string, string>(StringComparer.Ordinal) : await ReadFieldsAsync(context);
