@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Orleans.Runtime;
 using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Streaming;
 using OrleansCrm.Grains.Upkeep;
