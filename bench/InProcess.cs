@@ -86,14 +86,13 @@ static class InProcess
         Console.WriteLine(Line($"{name}: {persons} persons of {Systems.Length} systems taken in", $"{persons * Systems.Length / seeding.Elapsed.TotalSeconds:F0} edits/s"));
 
         // Until the compiler has done its work, then measured.
-        for (var warm = 0; warm < EditsToWarm; warm += (await EditAsync(grains, persons, seconds: 2, round: 1000 + warm)).Count * CallEvents)
-        {
-        }
+        var round = 1;
+        for (var warm = 0; warm < EditsToWarm; round++) warm += (await EditAsync(grains, persons, seconds: 2, round)).Count * CallEvents;
         using var self = Process.GetCurrentProcess();
         var (own, server, gc) = (self.TotalProcessorTime, serverCpu(), GC.CollectionCount(2));
         var allocated = GC.GetTotalAllocatedBytes();
         var watch = Stopwatch.StartNew();
-        var latencies = await EditAsync(grains, persons, seconds, round: 2_000_000);
+        var latencies = await EditAsync(grains, persons, seconds, round);
         var elapsed = watch.Elapsed;
         self.Refresh();
         var edits = latencies.Count * CallEvents;
@@ -124,7 +123,7 @@ static class InProcess
             for (var call = 0; watch.Elapsed.TotalSeconds < seconds; call++)
             {
                 var events = ImmutableArray.CreateBuilder<IncomingEvent>(CallEvents);
-                for (var i = 0; i < CallEvents; i++) events.Add(EditOfTwo(random.Next(persons), random.Next(Systems.Length), $"r{round}-{caller}-{call}-{i}", Start.AddMinutes(round).AddMilliseconds(call * 100 + i), random));
+                for (var i = 0; i < CallEvents; i++) events.Add(EditOfTwo(random.Next(persons), random.Next(Systems.Length), $"r{round}-{caller}-{call}-{i}", Start.AddHours(round).AddMilliseconds(call * 100 + i), random));
                 var from = watch.Elapsed;
                 await TakeAsync(grains, events.MoveToImmutable());
                 lock (latencies) latencies.Add(watch.Elapsed - from);

@@ -1,10 +1,7 @@
 using System.Collections.Immutable;
-using Orleans.Concurrency;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Placement;
@@ -22,8 +19,8 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
     // Null while the customer is frozen or has not been asked yet.
     Awake? _awake;
 
-    // The committed state as text, while nobody asks; null: not known, the next call loads it.
-    byte[]? _frozen;
+    // The committed state, while nobody asks; null: not known, the next call loads it.
+    FrozenState? _frozen;
 
     // Of the entries since the last snapshot that was stored or offered.
     long _tailBytes;
@@ -113,7 +110,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
     {
         _lastUsed = _services.Local.Now;
         if (_awake?.Machine is { IsLoaded: true } machine) return machine.Committed;
-        if (_frozen is { } frozen) return CustomerJson.Read(frozen);
+        if (_frozen is { } frozen) return frozen.Thaw();
 
         var customer = await LoadAsync();
         if (_awake is null && customer is not null)
@@ -129,7 +126,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         var awake = new Awake(CustomerId);
         if (_frozen is not { } frozen) return awake;
         _frozen = null;
-        awake.Machine.Step(new ActivationMessage.Loaded(CustomerJson.Read(frozen), IsRemembered: true), _services.Definitions.Current, _services.Clock.Now, awake.Effects);
+        awake.Machine.Step(new ActivationMessage.Loaded(frozen.Thaw(), IsRemembered: true), _services.Definitions.Current, _services.Clock.Now, awake.Effects);
         return awake;
     }
 
@@ -138,7 +135,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         if (_awake is not { Machine.IsIdle: true } awake) return;
         _awake = null;
         if (awake.Machine.Committed is not { } customer) return;
-        _frozen = CustomerJson.Write(customer);
+        _frozen = FrozenState.Of(customer);
         _stateBytes = _frozen.Length;
         OfferSnapshot(customer, isQuiet: true);
     }

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
@@ -66,13 +65,21 @@ public sealed class IntakeGrain(
             _machine.Step(new IntakeMessage.Receive(ticket, edit, now, CustomerIds.Fresh(now, chance), verdict), hub, _effects);
         }
         CarryOut();
-        return taking.Answered;
+        return Tallied(taking);
     }
 
-    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         tallies.End(this, _machine.Tallies);
         return Task.CompletedTask;
+    }
+
+    async Task<ImmutableArray<EventAnswer>> Tallied(Taking taking)
+    {
+        tallies.Set(this, _machine.Tallies);
+        var answers = await taking.Answered;
+        tallies.Set(this, _machine.Tallies);
+        return answers;
     }
 
     void Step(IntakeMessage message)
@@ -95,7 +102,6 @@ public sealed class IntakeGrain(
             _offers.Clear();
         }
         _isCarrying = false;
-        tallies.Set(this, _machine.Tallies);
     }
 
     void Carry(IntakeEffect effect)
