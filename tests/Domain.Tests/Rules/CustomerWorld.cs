@@ -61,12 +61,16 @@ sealed class CustomerWorld
         return _crms[edit.Source.System].Records.Single(r => r.Id == edit.Source.ExternalId).MadeBy.GetValueOrDefault(field);
     }
 
-    /// <summary>Whether nobody can tell somebody's word from what the hub once put there: it carries the hub's mark, or it is seen while a write of the hub's is under way that may not have changed it yet.</summary>
-    public bool MayBeOurs(Edit edit, FieldEdit said)
+    /// <summary>Whether nobody can tell somebody's new word from what was there before: it carries the hub's mark, it is what the record was known to hold, or it is seen while a write of the hub's is under way that may not have changed it yet.</summary>
+    public bool MayBeOld(Edit edit, FieldEdit said)
     {
         // Under the hub's mark even a record that is met for the first time may be the one that a lost create has made.
         if (edit.Actor.Kind == ActorKind.Hub) return Customer?.Links.Any(l => l.System == edit.Source.System && Wrote(l)) == true;
-        return edit.Kind == EditKind.Observation && Customer?.LinkOf(edit.Source.System, edit.Source.Object, edit.Source.ExternalId) is { Intent: not null } link && Wrote(link);
+        if (edit.Kind != EditKind.Observation || Customer?.LinkOf(edit.Source.System, edit.Source.Object, edit.Source.ExternalId) is not { } link) return false;
+        // Where changes carry no time, one that was heard since may be from before our last write: then what a poll sees is still ours.
+        var isLast = !_crms[edit.Source.System].TellsTimes && link.Fields.Get(said.Field)?.LastPut() == said.Value;
+        var isKnown = link.Fields.Get(said.Field)?.KnownOf(_hub.Rules.Of(RuleHub.Type, link.System, link.Object).Field(said.Field)!).Value == said.Value;
+        return isLast || isKnown || (link.Intent is not null && Wrote(link));
 
         bool Wrote(Link link) => link.Fields.Get(said.Field) is { } evidence && evidence.Writes.Any(w => w.Value == said.Value);
     }

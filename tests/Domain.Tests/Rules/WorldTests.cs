@@ -150,8 +150,8 @@ public sealed class WorldTests
     // The oracle knows what people said; machinery says nothing that it has to believe.
     static void KeepsRefusals(Tape tape, PlantedFault planted)
     {
-        // By the edit that made it there: the earliest time for which the hub has heard of it.
-        var refusals = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        // By the edit that made it there: the earliest time for which the hub has heard of it, and whether it was surely somebody's.
+        var refusals = new Dictionary<string, (DateTimeOffset Time, bool IsSure)>(StringComparer.Ordinal);
         var optIns = new Dictionary<string, (string System, DateTimeOffset Time)>(StringComparer.Ordinal);
         var named = new HashSet<string>(StringComparer.Ordinal);
         var world = new CustomerWorld(tape, planted)
@@ -164,15 +164,19 @@ public sealed class WorldTests
                     if (field.Field != "consent" || world.MadeBy(edit, field.Field) is not { } made) continue;
                     // What was said without a time counts for when it was heard first.
                     var time = edit.Time ?? world.Now;
-                    if (field.Value == FieldResolver.Denied && !(refusals.TryGetValue(made, out var known) && known <= time) && !world.MayBeOurs(edit, field)) refusals[made] = time;
+                    if (field.Value == FieldResolver.Denied)
+                    {
+                        (DateTimeOffset Time, bool IsSure) known = refusals.GetValueOrDefault(made, (Time: time, IsSure: false));
+                        refusals[made] = (known.Time < time ? known.Time : time, known.IsSure || !world.MayBeOld(edit, field));
+                    }
                     if (field.Value == FieldResolver.Granted && edit.Kind == EditKind.Change) optIns.TryAdd(made, (edit.Source.System, time));
                 }
             },
             Decided = (world, _) =>
             {
                 named.UnionWith(world.Hub.RecordType(RuleHub.Type)!.Field("consent")!.Policy.OptInFrom);
-                if (refusals.Count == 0 || world.Customer?.Golden.Get("consent") is { } golden && golden.Value == FieldResolver.Denied) return;
-                var no = refusals.Values.Max();
+                if (!refusals.Values.Any(r => r.IsSure) || world.Customer?.Golden.Get("consent") is { } golden && golden.Value == FieldResolver.Denied) return;
+                var no = refusals.Values.Where(r => r.IsSure).Max(r => r.Time);
                 if (!optIns.Values.Any(o => o.Time > no && named.Contains(o.System))) Assert.Fail($"{world.Story}\nConsent was refused at {no:HH:mm:ss}, nobody named has allowed since, and golden is {world.Customer?.Golden.Get("consent")?.Value.Json ?? "undetermined"}.");
             },
         };
