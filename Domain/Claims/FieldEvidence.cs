@@ -217,14 +217,23 @@ public sealed class FieldEvidence
     {
         foreach (var statement in Statements)
         {
-            // Times may be of two clocks; where versions are told they say what came first.
-            if (statement.By.Version > none.LastBy.Version) continue;
+            // Times may be of two clocks: what was there because of a write that we announced after hearing of the other was not there before.
+            if (statement.By.Version > none.LastBy.Version || IsLaterWrite(statement, none.LastBy)) continue;
             if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
         }
         foreach (var write in Writes)
         {
-            if (write.Intent.State != IntentState.Done || write.Refused || aspect(write.Rendering ?? write.Value).IsCleared) continue;
+            if (write.Intent.State != IntentState.Done || write.Refused || aspect(write.Rendering ?? write.Value).IsCleared || IsOlder(none.LastBy, write.Intent)) continue;
             if ((write.Intent.SavedAt ?? write.Intent.Start) <= none.LastBy.Time) return true;
+        }
+        return false;
+    }
+
+    bool IsLaterWrite(Statement statement, EditEvidence than)
+    {
+        foreach (var write in Writes)
+        {
+            if (write.Value == statement.Value && IsOlder(than, write.Intent) && !IsOlder(statement.By, write.Intent)) return true;
         }
         return false;
     }

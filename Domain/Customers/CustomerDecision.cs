@@ -401,7 +401,7 @@ public sealed class CustomerDecision
             {
                 edits.Add(new(name, value));
                 // Nobody knows what it held: as likely it left that as it was, and then ours never held.
-                if (write.Before is null && intent.Kind != WriteKind.Create) receipts.Add(new(name, null, Refused: true));
+                if (write.Before is null && !readBack && intent.Kind != WriteKind.Create) receipts.Add(new(name, null, Refused: true));
             }
             _touched.Add(name);
         }
