@@ -339,7 +339,7 @@ sealed class EventReader
         }
     }
 
-    DateTimeOffset? Time(ref Utf8JsonReader reader, EventDraft draft, string field)
+    static DateTimeOffset? Time(ref Utf8JsonReader reader, EventDraft draft, string field)
     {
         reader.Read();
         if (reader.TokenType == JsonTokenType.Null) return null;

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Storage;
 
 namespace OrleansCrm.Client.Requests;

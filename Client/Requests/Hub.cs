@@ -1,4 +1,3 @@
-using Orleans.Runtime;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Interfaces.Reading;

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http;
 using OrleansCrm.Client.Requests;
-using OrleansCrm.Grains.Interfaces.Reading;
 
 namespace OrleansCrm.Client.Standalone;
 

@@ -251,6 +251,46 @@ public sealed class FieldEvidence
         return null;
     }
 
+    /// <summary>Whether a value is one that we wrote over or wrote before the last write: a report of it goes to and fro with us.</summary>
+    public bool HasHeldBefore(FieldValue value)
+    {
+        var last = LastDone();
+        foreach (var write in Writes)
+        {
+            if (write.Before == value || (!ReferenceEquals(write, last) && (write.Value == value || write.Rendering == value))) return true;
+        }
+        return false;
+    }
+
+    /// <summary>How often the system took this very golden value, of the writes that are still known.</summary>
+    /// <param name="after">Only writes announced after this revision.</param>
+    public int TimesTaken(FieldValue value, long goldenVersion, long after)
+    {
+        var times = 0;
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State == IntentState.Done && write.Intent.Id > after && write.GoldenVersion == goldenVersion && write.Value == value) times++;
+        }
+        return times;
+    }
+
+    /// <summary>How many writes that began after a time put back a value that we had written before.</summary>
+    public int ReturnsAfter(DateTimeOffset time)
+    {
+        var returns = 0;
+        for (var i = 1; i < Writes.Length; i++)
+        {
+            if (Writes[i].Intent.Start <= time) continue;
+            for (var j = 0; j < i; j++)
+            {
+                if (Writes[j].Value != Writes[i].Value) continue;
+                returns++;
+                break;
+            }
+        }
+        return returns;
+    }
+
     Judgement Judge(FieldRules rules)
     {
         var judgement = _judgement;

@@ -17,7 +17,7 @@ public abstract record CustomerCall
 
     /// <summary>Plans one link and, where there is something to write, records the intent. Answered by a <see cref="BeginAnswer"/>.</summary>
     /// <param name="Allowed">What the system's guard lets through now; a plan that needs more waits.</param>
-    /// <param name="AtLeast">The revision that made the link due: an activation that has not heard of it loads before it answers.</param>
+    /// <param name="AtLeast">The revision that made the link due: an activation that has not heard of it loads before it answers. The largest number: not known, load in any case.</param>
     [GenerateSerializer, Immutable, Alias("crm.CustomerCall.Begin")]
     public sealed record Begin(string LinkId, Operations Allowed = Operations.All, long AtLeast = 0) : CustomerCall;
 
@@ -107,7 +107,7 @@ public abstract record BeginAnswer : CustomerAnswer
     [GenerateSerializer, Immutable, Alias("crm.BeginAnswer.ReadFirst")]
     public sealed record ReadFirst(long LinkEpoch, string Object, string? ExternalId, string? CreationKey, DateTimeOffset NotBefore) : BeginAnswer;
 
-    /// <summary>Something else must happen first: a reference, a required field (the customer makes the link due again when it has), or <c>guard</c> when the plan needs operations that were not allowed.</summary>
+    /// <summary>Something else must happen first: a reference, a required field (the customer makes the link due again when it has), <c>settling</c> while a field goes to and fro, or <c>guard</c> when the plan needs operations that were not allowed.</summary>
     [GenerateSerializer, Immutable, Alias("crm.BeginAnswer.Wait")]
     public sealed record Wait(string Reason, Operations Needs = Operations.None) : BeginAnswer;
 

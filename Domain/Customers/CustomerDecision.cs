@@ -49,8 +49,8 @@ public sealed class CustomerDecision
     readonly List<Receipt> _receipts = [];
     readonly List<TroubleChange> _troubles = [];
     readonly List<SourceRecord> _taken = [];
-    readonly List<Undoing> _undone = [];
-    readonly List<(string From, string Into)> _joined = [];
+    ImmutableArray<Undoing> _undone = [];
+    ImmutableArray<(string From, string Into)> _joined = [];
     readonly Dictionary<string, LinkChange> _links = new(StringComparer.Ordinal);
     readonly HashSet<string> _touched = new(StringComparer.Ordinal);
     RecordTypeDefinition _type;
@@ -120,7 +120,7 @@ public sealed class CustomerDecision
                     break;
                 case CustomerCall.Release release: Take(ticket, release); break;
                 case CustomerCall.Undo undo:
-                    _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
+                    _undone = _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
                     _resolveAll = true;
                     _offers.Add((ticket, null!, ""));
                     break;
@@ -238,8 +238,9 @@ public sealed class CustomerDecision
     }
 
     // The edits taken last are known by their hashes; what has left those may still be there by what it said.
-    static DateTimeOffset? AcceptedBefore(string editId, Link link)
+    DateTimeOffset? AcceptedBefore(string editId, Link link)
     {
+        if (_hub.Planted == PlantedFault.RestampRetries) return null;
         foreach (var evidence in link.Fields.Values)
         {
             foreach (var statement in evidence.Statements)
@@ -445,7 +446,7 @@ public sealed class CustomerDecision
         {
             // Its report came before our receipt and was linked on its own, or two creates met in it: one record, one link.
             _links.Remove(met.Id);
-            if (_customer!.Link(met.Id) is not null) _joined.Add((met.Id, link.Id));
+            if (_customer!.Link(met.Id) is not null) _joined = _joined.Add((met.Id, link.Id));
             foreach (var name in met.Fields.Names) _touched.Add(name);
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
             return;
@@ -638,7 +639,13 @@ public sealed class CustomerDecision
             _answers.Add((ticket, new CustomerAnswer.NotMine(_customer?.MovedTo)));
             return;
         }
-        if (link.Troubles.Get(release.Field) is not null || (release.Field.Length == 0 && link.Trouble is not null)) _troubles.Add(new(link.Id, release.Field, null));
+        if (link.Troubles.Get(release.Field) is { } trouble)
+        {
+            // What was written until now does not count any more.
+            var last = link.Fields.Get(release.Field)?.LastDone() is { } done ? done.Intent.Id : 0;
+            _troubles.Add(new(link.Id, release.Field, new(TroubleKind.Watched, Advice.Released, trouble.GoldenVersion, 0, last)));
+        }
+        else if (release.Field.Length == 0 && link.Trouble is not null) _troubles.Add(new(link.Id, release.Field, null));
         if (release.Field.Length == 0 && link.Intent is { IsUnsettled: true, Kind: WriteKind.Create } intent)
         {
             _receipts.Add(new(link.Id, intent.Id, IntentState.Lost, _now, "released"));
@@ -660,9 +667,9 @@ public sealed class CustomerDecision
             Renamed = _renaming,
             Edits = [.. _edits],
             Links = [.. _links.Values],
-            LinksJoined = [.. _joined],
+            LinksJoined = _joined,
             Receipts = [.. _receipts],
-            Undone = [.. _undone],
+            Undone = _undone,
         };
         foreach (var receipt in _receipts) Touch(receipt);
         var evidenced = CustomerFold.ApplyEvidence(_before, entry);
@@ -685,6 +692,11 @@ public sealed class CustomerDecision
         // Only where links were changed on top, these stand before the edits in the entry and are folded anew.
         if (!settled.Links.IsEmpty) evidenced = CustomerFold.ApplyEvidence(_before, entry);
         var planned = CustomerFold.ApplyResults(evidenced, entry);
+        if (CountRepeats(planned))
+        {
+            entry = entry with { Troubles = [.. _troubles] };
+            planned = CustomerFold.ApplyResults(evidenced, entry);
+        }
         var keys = KeyHolding.Of(planned, _type, _held, _claimKeys);
         if (_hub.Planted == PlantedFault.KeepGivenKeys) keys = keys with { Given = [] };
         if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
@@ -745,7 +757,7 @@ public sealed class CustomerDecision
     }
 
     /// <summary>Counts in a row how often a system undid our write; too often, and a person must decide.</summary>
-    /// <remarks>A write is undone when the record goes back to what it held before, or to anything that golden overrules: a flow may put a new value each time.</remarks>
+    /// <remarks>A write is undone when the record goes back to what it has held before, or to anything that golden overrules: a flow may put a new value each time.</remarks>
     void CountFights(ImmutableArray<GoldenChange> changes)
     {
         foreach (var edit in _edits)
@@ -762,7 +774,8 @@ public sealed class CustomerDecision
                 if (evidence.With(statement).IsEcho(statement, fieldRules)) continue;
                 var golden = changes.FirstOrDefault(c => c.Field == field.Field) is { } change ? change.Golden : _customer.Golden.Get(field.Field);
                 var overruled = golden is not null && golden.Value != field.Value;
-                if ((field.Value != write.Before && !overruled) || _hub.Planted == PlantedFault.NeverContested)
+                var isBack = evidence.HasHeldBefore(field.Value);
+                if ((!isBack && !overruled) || _hub.Planted == PlantedFault.NeverContested)
                 {
                     if (trouble?.Kind == TroubleKind.Watched) _troubles.Add(new(link.Id, field.Field, null));
                     continue;
@@ -770,13 +783,39 @@ public sealed class CustomerDecision
                 // What was refused before a newer value was taken is over.
                 if (trouble is { Kind: TroubleKind.Parked } && trouble.GoldenVersion < write.GoldenVersion) trouble = trouble with { Kind = TroubleKind.Watched, Code = "undone", Advice = null };
                 // Over a newer golden value it is another quarrel, unless it is the same to and fro.
-                var goesOn = trouble is not null && (field.Value == write.Before || trouble.GoldenVersion == write.GoldenVersion);
+                var goesOn = trouble is not null && (isBack || trouble.GoldenVersion == write.GoldenVersion);
                 var rounds = (goesOn ? trouble!.Rounds : 0) + 1;
                 var kind = rounds >= _hub.ContestedAfter ? TroubleKind.Contested : trouble?.Kind ?? TroubleKind.Watched;
                 _troubles.Add(new(link.Id, field.Field, new(kind, kind == TroubleKind.Contested ? Advice.Contested : trouble?.Code ?? "undone", Math.Max(trouble?.GoldenVersion ?? 0, write.GoldenVersion), rounds, write.Intent.Id, kind == TroubleKind.Contested ? null : trouble?.Advice)));
             }
         }
     }
+
+    /// <summary>Holds fields that are about to be written once more although the system has taken that very golden value again and again.</summary>
+    /// <remarks>Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded.</remarks>
+    /// <returns>Whether there are any.</returns>
+    bool CountRepeats(Customer planned)
+    {
+        if (_hub.Planted == PlantedFault.NeverContested) return false;
+        var most = Math.Min(_hub.ContestedAfter + RepeatsBeyond, FieldEvidence.WritesMax - 2);
+        var any = false;
+        foreach (var (_, begin) in _begins)
+        {
+            if (planned.Link(begin.LinkId) is not { } link || Planner.Plan(planned, link, _hub, _now) is not LinkPlan.Write { Kind: WriteKind.Update } plan) continue;
+            foreach (var write in plan.Fields)
+            {
+                var trouble = link.Troubles.Get(write.Field);
+                var after = trouble is { Code: Advice.Released } ? trouble.LastIntent : 0;
+                if (link.Fields.Get(write.Field)?.TimesTaken(write.Value, write.Version, after) is not { } times || times < most) continue;
+                _troubles.Add(new(link.Id, write.Field, new(TroubleKind.Contested, Advice.Contested, write.Version, times, trouble?.LastIntent ?? 0)));
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    /// <summary>Rounds that are granted where it is not certain that the system undid our write: some are reports that crossed it.</summary>
+    const int RepeatsBeyond = 2;
 
     ImmutableArray<Announcement> Announce(Customer customer, long revision)
     {
@@ -798,6 +837,9 @@ public sealed class CustomerDecision
             {
                 case LinkPlan.Write write when (write.Needs & ~begin.Allowed) != Operations.None:
                     _answers.Add((ticket, new BeginAnswer.Wait("guard", write.Needs & ~begin.Allowed)));
+                    break;
+                case LinkPlan.Write write when IsRestless(link, write):
+                    _answers.Add((ticket, new BeginAnswer.Wait(Planner.Settling)));
                     break;
                 case LinkPlan.Write write:
                     var startBefore = _now + Planner.StartWindow;
@@ -825,6 +867,24 @@ public sealed class CustomerDecision
         }
         return intents.DrainToImmutable();
     }
+
+    /// <summary>Whether a field goes to and fro so fast that waiting is better than writing once more.</summary>
+    /// <remarks>
+    /// Systems that tell neither time nor version nor who acted report our own earlier values late, and nobody can tell them from edits: each write
+    /// makes the report that makes the next write. While nothing is written the late ones run out, and what remains is written once.
+    /// </remarks>
+    bool IsRestless(Link link, LinkPlan.Write plan)
+    {
+        foreach (var write in plan.Fields)
+        {
+            if (link.Fields.Get(write.Field)?.ReturnsAfter(_now - Restless) >= ReturnsMax) return true;
+        }
+        return false;
+    }
+
+    static readonly TimeSpan Restless = TimeSpan.FromMinutes(10);
+
+    const int ReturnsMax = 5;
 
     // The link's own id, which never changes, names the record that we create, however often the call is made.
     string CreationKeyOf(Link link, long revision) => _hub.Planted == PlantedFault.RetryACreateUnderANewKey ? $"{link.Id}-{revision}" : link.CreationKey ?? link.Id;

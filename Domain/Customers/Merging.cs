@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
-using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;
@@ -121,16 +120,16 @@ public static class Merging
     static Func<Link, Link> Moved(HubDefinition hub) => link => hub.Planted == PlantedFault.KeepEpochOnMove ? link : link with
     {
         Epoch = link.Epoch + 1,
-        // What the system refused is named by a version of the customer that the link leaves: among the other's it means nothing, so it is tried once more.
-        Troubles = Fought(link.Troubles),
+        // What was refused or undone is counted by versions of the customer that the link leaves: among the other's they mean nothing, so it is tried once more.
+        Troubles = Contested(link.Troubles),
         Trouble = null,
     };
 
-    static FieldMap<FieldTrouble> Fought(FieldMap<FieldTrouble> troubles)
+    static FieldMap<FieldTrouble> Contested(FieldMap<FieldTrouble> troubles)
     {
         foreach (var (field, trouble) in troubles)
         {
-            if (trouble.Kind == TroubleKind.Parked) troubles = troubles.Without(field);
+            if (trouble.Kind != TroubleKind.Contested) troubles = troubles.Without(field);
         }
         return troubles;
     }

@@ -9,6 +9,9 @@ public static class Advice
     /// <summary>Code of a field whose writes the system undid too often.</summary>
     public const string Contested = "contested";
 
+    /// <summary>Code of a field that a person has let go on: what was counted before does not count any more.</summary>
+    public const string Released = "released";
+
     /// <summary>Code of a create that may have been done, in a system where nothing can be found by our key.</summary>
     public const string CreateUnconfirmed = "create-unconfirmed";
 

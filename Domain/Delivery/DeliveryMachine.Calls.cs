@@ -186,9 +186,12 @@ public sealed partial class DeliveryMachine
         link.Spoken = allowed;
         _spoken = _spoken.Plus(GuardCounts.Each((Guarded)allowed));
         _beginning++;
-        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed, link.Row.MarkedBy));
+        at.Effects.Add(new DeliveryEffect.Begin(link.Key.CustomerId, link.Key.LinkId, allowed, AtLeast(link)));
         return true;
     }
+
+    // Nobody may answer from older memory than the entry that made it due; where that is not known, from none that was not loaded for it.
+    static long AtLeast(TrackedLink link) => link.Row.MarkedBy == 0 ? long.MaxValue : link.Row.MarkedBy;
 
     bool MayCall(DeliveryPriority priority, in Moment at) =>
         Runs(at) && Circuit.Allows(at.Now) && CallsUnderWay < Math.Max(1, at.System.Budget.Concurrency) && Budget.Allows(at.System.Budget, priority, at.Now);
@@ -299,7 +302,7 @@ public sealed partial class DeliveryMachine
             return;
         }
         Circuit = Circuit.Answered();
-        Report(link, new CustomerCall.Seen(ended.LinkId, read.LinkEpoch, ended.Outcome, link.Row.MarkedBy), at);
+        Report(link, new CustomerCall.Seen(ended.LinkId, read.LinkEpoch, ended.Outcome, AtLeast(link)), at);
     }
 
     void ConsiderCalls(in Moment at, Action<DateTimeOffset> consider)

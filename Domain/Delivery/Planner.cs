@@ -58,6 +58,9 @@ public static class Planner
         return customer.PendingDeletion is null ? plan : new LinkPlan.Wait("deletion-grace", WakesItself: false);
     }
 
+    /// <summary>Reason of a wait for a field to come to rest.</summary>
+    public const string Settling = "settling";
+
     /// <summary>The longest time between announcing a write and starting its call.</summary>
     public static TimeSpan StartWindow { get; } = TimeSpan.FromSeconds(30);
 

@@ -39,7 +39,7 @@ public sealed record RecordWrite(
 [GenerateSerializer, Immutable, Alias("crm.FieldWrite")]
 public readonly record struct FieldWrite(string Field, FieldValue Value, long Version, FieldValue? Held = null, FieldValue? Rendered = null)
 {
-    /// <summary>Whether the write takes away what the record holds, or may hold. Writing blank over blank takes nothing away.</summary>
+    /// <summary>Whether the write takes away what the record holds, or may hold; emptying a set does so as clearing a field does. Writing blank over blank takes nothing away.</summary>
     public bool Clears => Value.IsBlank && Held is not { IsBlank: true };
 
     /// <summary>What a guard counts an update as.</summary>

@@ -101,7 +101,7 @@ sealed class Ground : IAsyncDisposable
         {
             await crm.AddFaultAsync(new { kind = "dropAfter", on = "create", count = 5 });
             await crm.AddFaultAsync(new { kind = "errorAfter", on = "update", count = 5 });
-            await crm.AddFaultAsync(new { kind = "throttle", on = "any", count = 5, retryAfter = 1 });
+            await crm.AddFaultAsync(new { kind = "throttle", on = "update", count = 5, retryAfter = "1" });
         }
         await Task.WhenAny(writing, cell.HurtAsync(this));
         if (writing.IsFaulted) await writing;

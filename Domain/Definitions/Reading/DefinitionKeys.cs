@@ -313,7 +313,7 @@ static class GuardKeys
 
     public static readonly Key<TimeSpan> Window = new("window", new DurationKind(TimeSpan.FromMinutes(1), TimeSpan.FromDays(7)), "The time in which operations are counted.", "30m", Duration.Say(Usual.Window));
     public static readonly Key<int?> Creates = new("creates", new LimitKind(0, Most), "Most creates that may start in a window; more are held and shown.", "500", Say.Limit(Usual.Creates));
-    public static readonly Key<int?> Clears = new("clears", new LimitKind(0, Most), "Most clearings.", "100", Say.Limit(Usual.Clears));
+    public static readonly Key<int?> Clears = new("clears", new LimitKind(0, Most), "Most clearings: what was there goes. Emptying a set or a text is one.", "100", Say.Limit(Usual.Clears));
     public static readonly Key<int?> Deletes = new("deletes", new LimitKind(0, Most), "Most deletions.", "20", Say.Limit(Usual.Deletes));
     public static readonly Key<int?> Changes = new("changes", new LimitKind(0, Most), "Most changes.", "none", Say.Limit(Usual.Changes));
     public static readonly Key<int?> Merges = new("merges", new LimitKind(0, Most), "Most merges.", "20", Say.Limit(Usual.Merges));

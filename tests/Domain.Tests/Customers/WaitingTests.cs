@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Domain.Values;
 using Xunit;
 using static OrleansCrm.Domain.Tests.Customers.Given;
 
@@ -52,16 +51,24 @@ public sealed class WaitingTests
     {
         Offer("salesforce", "10:00", ("phone", "+431"));
         Offer("hubspot", "10:10", ("phone", "+432"));
-        _customer = Ask(_customer, _entries, _hub, "cus_a", new CustomerCall.Begin(Salesforce.Id));
-        _customer = Ask(_customer, _entries, _hub, "cus_a", new CustomerCall.End(Salesforce.Id, 0, _entries[^1].Revision, new WriteOutcome.Done(null, [], null, null)));
-        Offer("salesforce", "19:00", ("phone", "+431"));
+        Decide("10:20", new CustomerCall.Begin(Salesforce.Id));
+        Decide("10:21", new CustomerCall.End(Salesforce.Id, 0, _entries[^1].Revision, new WriteOutcome.Done(null, [], null, null)));
+        Offer("salesforce", "11:00", ("phone", "+431"));
     }
 
     Link Salesforce => _customer!.LinkOf("salesforce", "Contact", "1")!;
 
-    LinkPlan Plan() => Planner.Plan(_customer!, Salesforce, _hub, Noon);
+    LinkPlan Plan() => Planner.Plan(_customer!, Salesforce, _hub, Noon.AddHours(6));
 
     ImmutableArray<string> Due() => [.. _entries[^1].Due.Select(d => d.System)];
 
-    void Offer(string system, string at, params (string, string?)[] fields) => _customer = Given.Offer(_customer, _entries, _hub, "cus_a", Edit(system, "1", at, fields));
+    void Offer(string system, string at, params (string, string?)[] fields) =>
+        Decide(at, new CustomerCall.Offer(Edit(system, "1", at, fields), At(at), Adopt: true));
+
+    void Decide(string at, CustomerCall call)
+    {
+        var decision = CustomerDecision.Decide("cus_a", _customer, [new(1, call)], _hub, At(at));
+        if (decision.Entry is { } entry) _entries.Add(entry);
+        _customer = decision.Next;
+    }
 }

@@ -82,14 +82,14 @@ sealed partial class World
         }
     }
 
-    /// <summary>What the write did, by its effect: a clear is one only where something was there.</summary>
+    /// <summary>What the write did, by its effect: a clear is one only where something was there; emptying a set is one.</summary>
     static Guarded KindsOf(FakeSystem system, RecordWrite write)
     {
         if (write.Kind != WriteKind.Update) return write.Kind == WriteKind.Create ? Guarded.Create : Guarded.Delete;
         if (system.Find(write.ExternalId!) is not { Saves: [.., { } last] } || last.Write != write) return Guarded.Change;
         foreach (var field in last.Fields)
         {
-            if (field is { By: Saver.Hub, Before.IsBlank: false, After.IsCleared: true }) return Guarded.Change | Guarded.Clear;
+            if (field is { By: Saver.Hub, Before.IsBlank: false, After.IsBlank: true }) return Guarded.Change | Guarded.Clear;
         }
         return Guarded.Change;
     }
