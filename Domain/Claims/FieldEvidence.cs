@@ -217,12 +217,23 @@ public sealed class FieldEvidence
     {
         foreach (var statement in Statements)
         {
+            // Times may be of two clocks: what was there because of a write that we announced after hearing of the other was not there before.
+            if (statement.By.Version > none.LastBy.Version || IsLaterWrite(statement, none.LastBy)) continue;
             if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
         }
         foreach (var write in Writes)
         {
-            if (write.Intent.State != IntentState.Done || write.Refused || aspect(write.Rendering ?? write.Value).IsCleared) continue;
+            if (write.Intent.State != IntentState.Done || write.Refused || aspect(write.Rendering ?? write.Value).IsCleared || IsOlder(none.LastBy, write.Intent)) continue;
             if ((write.Intent.SavedAt ?? write.Intent.Start) <= none.LastBy.Time) return true;
+        }
+        return false;
+    }
+
+    bool IsLaterWrite(Statement statement, EditEvidence than)
+    {
+        foreach (var write in Writes)
+        {
+            if (write.Value == statement.Value && IsOlder(than, write.Intent) && !IsOlder(statement.By, write.Intent)) return true;
         }
         return false;
     }
@@ -307,9 +318,9 @@ public sealed class FieldEvidence
             var value = aspect is null ? statement.Value : aspect(statement.Value);
             if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit)
             {
-                // Of a write that was taken we know anyway. That one whose end nobody told took effect only its echo tells, and so
-                // that what comes first after it was not always there.
-                if (claims.Count == 0 && between is null && !IsOfTaken(value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                // Of a write that was taken a receipt tells. That one which was given up took effect after all only its echo tells, and
+                // so that what comes first after it was not always there.
+                if (claims.Count == 0 && between is null && IsOfGivenUp(value, rules, aspect)) (between, betweenValue) = (statement.By, value);
                 continue;
             }
             if (!rules.Counts(statement))
@@ -337,13 +348,14 @@ public sealed class FieldEvidence
         return claims.DrainToImmutable();
     }
 
-    bool IsOfTaken(FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    /// <summary>Whether nothing but writes that were given up explains an echo.</summary>
+    bool IsOfGivenUp(FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         foreach (var write in Writes)
         {
-            if (write.Intent.State == IntentState.Done && !write.Refused && Matches(write, value, rules, aspect)) return true;
+            if (!write.IsGivenUp && MaySay(write, value, rules, aspect)) return false;
         }
-        return false;
+        return true;
     }
 
     static Stamp StampOf(EditEvidence by, Stamp? differs, Claim? last, FieldRules rules)
@@ -364,6 +376,8 @@ public sealed class FieldEvidence
     Stamp? LastOther(Claim? last, EditEvidence? between, FieldValue? betweenValue, FieldValue value, Statement statement, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         Stamp? found = null;
+        // The very version that was seen before: nobody has touched the record since, however late this is told.
+        if (last is not null && last.Value == value && statement.By.Version is { } version && version == last.LastBy.Version) return null;
         if (between is not null && betweenValue != value && (last is null || EditEvidence.Compare(between, last.LastBy) > 0)) found = between.ToStamp();
         foreach (var write in Writes)
         {
@@ -400,7 +414,7 @@ public sealed class FieldEvidence
     {
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
-        if (write.IsRefusalTold || !Matches(write, value, rules, aspect)) return false;
+        if (!MaySay(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
         if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
@@ -414,6 +428,8 @@ public sealed class FieldEvidence
         for (var i = 0; i < index; i++)
         {
             var other = Statements[i];
+            // Heard later, but of an earlier version: it is not this one that came in between.
+            if (statement.By.Version < other.By.Version) continue;
             // Also our own later write, where its echo shows that it held before this.
             if (echoes[i] && !IsLater(statement.By, other.By, rules)) continue;
             if (!Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect) && IsAfter(other.By, write.Intent, rules)) return false;
@@ -439,6 +455,12 @@ public sealed class FieldEvidence
     /// <summary>Whether a report of another value tells that our write did not last. One that may have crossed it says nothing new; without a time of its own it is taken to have been made as it came.</summary>
     static bool Contradicts(EditEvidence edit, Intent write, FieldRules rules) =>
         edit.TimeTold && write.SavedAt is null ? IsAfter(edit, write, rules) : !IsBefore(edit, write, rules);
+
+    /// <summary>Whether the record may hold the value because of the write.</summary>
+    bool MaySay(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect) => write.IsRefusalTold
+        // What we took for left as it was may be the system's spelling of ours, over a value that we had not heard of.
+        ? aspect is null && write.Before == value && rules.IsRendering(write.Value, value)
+        : Matches(write, value, rules, aspect);
 
     bool Matches(FieldIntent write, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {

@@ -378,7 +378,7 @@ public sealed class CustomerDecision
         Ended(ticket, link, _ => new EndAnswer.Retry(code, notBefore, counts));
     }
 
-    void Took(long ticket, Link link, Intent intent, string? externalId, ImmutableArray<FieldStored> stored, DateTimeOffset? savedAt, long? savedVersion, bool readBack)
+    void Took(long ticket, Link link, Intent intent, string? externalId, ImmutableArray<FieldStored> stored, DateTimeOffset? savedAt, long? savedVersion, bool readBack, long? seenVersion = null)
     {
         var rules = _hub.Rules.Of(_type.Name, link.System, link.Object);
         var receipts = ImmutableArray.CreateBuilder<FieldReceipt>();
@@ -401,11 +401,13 @@ public sealed class CustomerDecision
             else
             {
                 edits.Add(new(name, value));
+                // Nobody knows what it held: as likely it left that as it was, and then ours never held.
+                if (write.Before is null && !readBack && intent.Kind != WriteKind.Create) receipts.Add(new(name, null, Refused: true));
             }
             _touched.Add(name);
         }
         _receipts.Add(new(link.Id, intent.Id, IntentState.Done, _now, readBack ? "read-back" : "done", savedAt?.ToUniversalTime(), savedVersion, receipts.DrainToImmutable(), IsReadBack: readBack));
-        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt, _now, savedVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
+        if (edits.Count > 0) Observe(link, intent.Id + ":stored", savedAt, _now, savedVersion ?? seenVersion, edits.DrainToImmutable(), new Actor(ActorKind.Automation));
         if (intent.Kind == WriteKind.Delete) SawGone(link, intent.Id, savedAt ?? _now);
         else if (externalId is not null && link.ExternalId is null) Bind(link, externalId);
         else if (externalId is not null && link.ExternalId != externalId) Follow(link, new(link.System, link.Object, externalId));
@@ -586,7 +588,7 @@ public sealed class CustomerDecision
             if (shows && (!unmoved || found.SeenAt >= Settled(link, intent)))
             {
                 Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, intent), default);
-                Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true);
+                Took(ticket, link, intent, found.ExternalId, found.Fields, null, null, readBack: true, found.Version);
                 return;
             }
             Observe(link, _before!.Revision + ":seen", null, found.SeenAt, found.Version, News(link, rules, found, intent), default);

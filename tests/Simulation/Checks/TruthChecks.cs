@@ -119,7 +119,7 @@ sealed partial class World
 
         // Where a clock is further off than declared, which came first, a report or a write of ours, is anybody's guess.
         if (link.Fields.Get(field.Name) is { Writes.Length: > 0 } && !_systems[index].Plan.ClockIsWithinTolerance) return false;
-        if (IsRendered(link, field.Name, record.Object.Habits[f], _systems[index].Plan)) return false;
+        if (IsKeptOtherwise(link, field.Name, record.Object.Habits[f], _systems[index].Plan)) return false;
 
         Save? last = null;
         var value = FieldValue.Cleared;
@@ -186,27 +186,29 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>The first thing ever said of a field is of unknown time, whatever the poll before.</summary>
-    static bool SaidBefore(List<Edit> edits, string field, DateTimeOffset since)
+    /// <summary>The first thing ever said of a field is of unknown time, whatever the poll before; and what is found as it was then has not been set, for all that a look can tell.</summary>
+    static bool SaidOtherBefore(List<Edit> edits, string field, FieldValue value, DateTimeOffset since)
     {
+        Edit? last = null;
+        var differs = false;
         foreach (var edit in edits)
         {
-            if (!(edit.Time <= since)) continue;
+            if (!(edit.Time <= since) || edit.Time < last?.Time) continue;
             foreach (var said in edit.Fields)
             {
-                if (string.Equals(said.Field, field, StringComparison.Ordinal)) return true;
+                if (string.Equals(said.Field, field, StringComparison.Ordinal)) (last, differs) = (edit, said.Value != value);
             }
         }
-        return false;
+        return differs;
     }
 
-    /// <summary>Whether the system may have saved a value of ours in its own way, and no answer told so: by the rule of renderings its report is an edit, until something ties it to our write.</summary>
-    static bool IsRendered(Link link, string field, FieldHabit habit, SystemPlan plan)
+    /// <summary>Whether the system may have saved a value of ours in its own way, or not at all, and no answer told so: then its report of another value is an edit, until something ties it to our write.</summary>
+    static bool IsKeptOtherwise(Link link, string field, FieldHabit habit, SystemPlan plan)
     {
         if (plan.ReceiptTellsStored || link.Fields.Get(field) is not { } evidence) return false;
         foreach (var write in evidence.Writes)
         {
-            if (FakeSystem.Render(habit, write.Value) != write.Value) return true;
+            if (FakeSystem.Render(habit, write.Value) != write.Value || habit.Refuses == write.Value || habit.ForwardOnly) return true;
         }
         return false;
     }
@@ -223,11 +225,14 @@ sealed partial class World
             var isTold = intent is { State: IntentState.Done, IsReadBack: false };
             var end = isTold ? intent.End!.Value : intent.StartBefore + plan.Definition.MaxCallTime;
 
+            // Who tells no times may mean any time.
+            if (plan.Times == TimePrecision.None) return true;
+
             // Who tells what is held, and not what changed, may tell it only after the call.
             if (plan.Reports == ReportForm.Changes && at < intent.Start.UtcTicks - near) continue;
 
-            // A write that was given up explains nothing from after the longest call time, as long as somebody tells times.
-            var lasts = write.IsGivenUp ? plan.Times == TimePrecision.None : plan.Reports != ReportForm.Changes;
+            // A write that was given up explains nothing from after the longest call time.
+            var lasts = !write.IsGivenUp && plan.Reports != ReportForm.Changes;
             if (lasts || at <= end.UtcTicks + near) return true;
         }
         return false;
@@ -251,7 +256,7 @@ sealed partial class World
                 if (!isOfIt || said.Value != value) continue;
                 var from = edit.Kind == EditKind.Change
                     ? SaveOf(edit.Id, out _, out _) is { } own && own.Version == last.Version ? at - Blur : long.MinValue
-                    : edit.Since is { } since && since.UtcTicks <= at && SaidBefore(edits, field, since) ? since.UtcTicks - Blur : long.MinValue;
+                    : edit.Since is { } since && since.UtcTicks <= at && SaidOtherBefore(edits, field, value, since) ? since.UtcTicks - Blur : long.MinValue;
                 if (earliest is null || from > earliest) earliest = from;
             }
         }
