@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -29,6 +28,7 @@ public static class GatewayRegistration
             kestrel.Limits.MaxRequestBufferSize = Math.Max(kestrel.Limits.MaxRequestLineSize, kestrel.Limits.MaxRequestBufferSize ?? 0);
         });
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<Hub>();
         services.TryAddSingleton<GatewayLimits>();
         services.TryAddSingleton<GatewayMetrics>();
         services.TryAddSingleton<RequestShell>();

@@ -3,7 +3,8 @@ using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 
-// Domain declares what crosses the wire and knows nothing else of Orleans; the code for it is generated here.
+// Domain declares what crosses the wire and knows nothing else of Orleans; the code for it is generated here. That code sees no
+// private member of Domain: a type with members beyond its record parameters, or with private state, gets a stand-in below.
 [assembly: GenerateCodeForDeclaringAssembly(typeof(CustomerCall))]
 
 namespace OrleansCrm.Grains.Interfaces;

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Definitions;
@@ -7,12 +6,14 @@ using OrleansCrm.Grains.Definitions;
 namespace OrleansCrm.Grains;
 
 /// <summary>Before anything else starts, loads the definition and learns the hub's time; then keeps both fresh while nothing else brings news of them.</summary>
-sealed class HubPulse(ICustomerStore store, HubClock clock, HubDefinitions definitions, TimeProvider time, ILogger<HubPulse> logger) : ILifecycleParticipant<ISiloLifecycle>
+sealed class HubPulse(ICustomerStore store, HubClock clock, HubDefinitions definitions, TimeProvider time, ILogger<HubPulse> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
     readonly CancellationTokenSource _stopping = new();
     Task _beating = Task.CompletedTask;
+
+    public void Dispose() => _stopping.Dispose();
 
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
         nameof(HubPulse),

@@ -1,19 +1,30 @@
 using System.CommandLine;
 using OrleansCrm.Sandbox.Rest;
 
-var port = new Option<int>("--port") { Description = "Where it listens on 127.0.0.1; 0: a free port.", DefaultValueFactory = _ => 5090 };
+var address = new Option<string>("--address") { Description = "Where it listens: an address of this machine.", DefaultValueFactory = _ => "127.0.0.1" };
+var port = new Option<int>("--port") { Description = "Its port; 0: a free one.", DefaultValueFactory = _ => 5090 };
 var token = new Option<string?>("--token") { Description = "The bearer token that requests must carry." };
 var log = new Option<FileInfo?>("--log") { Description = "A file that gets a line of JSON for every change." };
 var system = new Option<string>("--system") { Description = "The system's name in the hub.", DefaultValueFactory = _ => "sandbox" };
 var unique = new Option<string?>("--unique") { Description = "A property that no two records may share." };
-var reportTo = new Option<Uri?>("--report-to") { Description = "The hub's POST /v1/events, which is told every change." };
+var reportTo = new Option<Uri?>("--report-to")
+{
+    Description = "The hub's POST /v1/events, which is told every change.",
+    CustomParser = result =>
+    {
+        if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)) return uri;
+        result.AddError("--report-to is an address such as http://127.0.0.1:5080/v1/events.");
+        return null;
+    },
+};
 var recordType = new Option<string[]>("--record-type") { Description = "object=record type, for what is reported.", DefaultValueFactory = _ => ["customers=person"] };
 
-var rest = new Command("rest", "A small CRM over plain REST.") { port, token, log, system, unique, reportTo, recordType };
+var rest = new Command("rest", "A small CRM over plain REST.") { address, port, token, log, system, unique, reportTo, recordType };
 rest.SetAction(async (parsed, cancellation) =>
 {
     var options = new RestSandboxOptions
     {
+        Address = parsed.GetValue(address)!,
         Port = parsed.GetValue(port),
         Token = parsed.GetValue(token),
         LogFile = parsed.GetValue(log)?.FullName,

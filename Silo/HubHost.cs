@@ -1,5 +1,6 @@
 using OrleansCrm.Client;
 using OrleansCrm.Client.Standalone;
+using OrleansCrm.Connectors;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Storage.PostgreSql;
@@ -15,7 +16,7 @@ static class HubHost
     const int Unavailable = 3;
     const int Broken = 4;
 
-    /// <returns>0: ended as told; 2: a person has to decide something first; 3: the store could not be reached; 4: an invariant broke.</returns>
+    /// <returns>0: ended as told; 2: a person has to decide something first; 3: the store could not be reached; 4: an invariant broke; 5 (see <see cref="SiloFatalErrors"/>): the other silos took this one for dead.</returns>
     public static async Task<int> RunAsync(StartSettings settings, CancellationToken cancellationToken)
     {
         await using var log = HubLogging.Make(settings.JsonLogs);
@@ -33,7 +34,9 @@ static class HubHost
             await using var app = Build(settings, store, log);
             await app.StartAsync(cancellationToken);
             log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, settings.Urls);
-            return await RunToEndAsync(app, cancellationToken);
+            var code = await RunToEndAsync(app, cancellationToken);
+            log.Information("The hub has ended; everything that was answered is stored");
+            return code;
         }
         catch (Exception error) when (error is StartRefusedException or StoreRefusedException)
         {
@@ -70,7 +73,7 @@ static class HubHost
         ? await PostgresCustomerStore.OpenAsync(new() { ConnectionString = connection, Secret = secret }, cancellationToken)
         : SqliteCustomerStore.Open(new() { DataFolder = settings.Data.FullName, Secret = secret });
 
-    static WebApplication Build(StartSettings settings, ICustomerStore store, Serilog.ILogger log)
+    static WebApplication Build(StartSettings settings, ICustomerStore store, Serilog.Core.Logger log)
     {
         var builder = WebApplication.CreateBuilder();
         builder.WebHost.UseUrls(settings.Urls);
@@ -78,6 +81,8 @@ static class HubHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Grains.IChance, SystemChance>();
         builder.Services.AddSingleton(store);
+        builder.Services.AddSingleton<Orleans.Runtime.IFatalErrorHandler>(new SiloFatalErrors(log));
+        builder.Services.AddConnectors();
         builder.Services.AddGateway();
         builder.Services.AddHubHealth();
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));

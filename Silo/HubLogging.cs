@@ -18,6 +18,10 @@ static class HubLogging
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Orleans", LogEventLevel.Warning)
             .MinimumLevel.Override("Microsoft.Orleans", LogEventLevel.Warning)
+
+            // Advice about the collector, and a watchdog that takes the machine's uptime for a standstill when it starts.
+            .MinimumLevel.Override("Orleans.Runtime.Silo", LogEventLevel.Error)
+            .MinimumLevel.Override("Orleans.Runtime.Watchdog", LogEventLevel.Error)
             .MinimumLevel.Override("Polly", LogEventLevel.Warning)
             .MinimumLevel.Override("System.Net.Http.HttpClient", LogEventLevel.Warning)
             .Enrich.FromLogContext();

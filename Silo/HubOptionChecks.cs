@@ -2,6 +2,7 @@ using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Intake;
+using OrleansCrm.Grains.Upkeep;
 
 namespace OrleansCrm.Silo;
 
@@ -10,7 +11,7 @@ static class HubOptionChecks
 {
     public static ISiloBuilder CheckHubOptions(this ISiloBuilder silo)
     {
-        silo.Services.Check<CommitterOptions>().Check<CustomerOptions>().Check<IntakeOptions>().Check<IntakeCallOptions>();
+        silo.Services.Check<CommitterOptions>().Check<CustomerOptions>().Check<IntakeOptions>().Check<IntakeCallOptions>().Check<UpkeepOptions>();
         return silo;
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Orleans.Configuration;
 using OrleansCrm.Grains;
+using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Cluster;
 
 namespace OrleansCrm.Silo;
@@ -21,7 +22,7 @@ static class HubSilo
         else silo.UseLocalhostClustering(siloPort, gatewayPort, serviceId: HubCluster.ServiceId, clusterId: HubCluster.ClusterId).UseInMemoryReminderService();
 
         silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromSeconds(30));
-        return silo.AddHubGrains().CheckHubOptions();
+        return silo.AddHubGrains().AddOutgoingGrains().CheckHubOptions();
     }
 
     static void UseCluster(this ISiloBuilder silo, string connection, IPAddress address, int siloPort, int gatewayPort)

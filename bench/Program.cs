@@ -15,9 +15,11 @@ switch (args)
         return await OrleansCrm.Bench.Http.HttpLoad.RunAsync(rest);
     case ["--smoke"]:
         return Smoke.Run(Console.Out, texts: false) ? 0 : 1;
+    case ["inprocess", .. var rest]:
+        return await InProcess.RunAsync(rest);
     case ["sizes"]:
         return Smoke.Run(Console.Out, texts: true) ? 0 : 1;
     default:
-        Console.Error.WriteLine("Usage: http [options] | model [BenchmarkDotNet options] | sizes | --smoke");
+        Console.Error.WriteLine("Usage: http [options] | inprocess [postgres|sqlite] [persons=100000] [seconds=30] | model [BenchmarkDotNet options] | sizes | --smoke");
         return 2;
 }

@@ -14,7 +14,7 @@ static class ChangeJson
         json.WriteString("source"u8, $"/hubs/{Uri.EscapeDataString(hubId)}");
         json.WriteString("type"u8, $"crm.{change.RecordType}.{change.Status switch { null or "living" => "changed", var status => status }}");
         json.WriteString("subject"u8, change.CustomerId);
-        json.WriteString("time"u8, change.At);
+        json.WriteString("time"u8, change.At.UtcDateTime);
         json.WriteString("position"u8, $"{change.Partition}:{change.Sequence}");
         json.WriteStartObject("data"u8);
         json.WriteNumber("revision"u8, change.Revision);

@@ -15,12 +15,11 @@ namespace OrleansCrm.Client.Changes;
 /// <summary><c>GET /v1/changes</c>: every change of the hub, a line each, in order per customer.</summary>
 /// <remarks>The feed holds one page at a time and asks for the next when the reader has taken this one: a slow reader has only its own delay.</remarks>
 sealed class ChangesEndpoint(
-    IGrainFactory grains, RequestShell shell, GatewayLimits limits, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ChangesEndpoint> log)
+    Hub hub, RequestShell shell, GatewayLimits limits, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ChangesEndpoint> log)
 {
     // A page that holds nothing for this reader still moves the cursor; it is told so this often.
     static readonly TimeSpan CursorEvery = TimeSpan.FromSeconds(1);
     readonly GatewayOptions _options = options.Value;
-    readonly IReaderGrain _reader = grains.GetGrain<IReaderGrain>(0);
 
     public RequestDelegate Get() => shell.Wrap("changes", async context =>
     {
@@ -39,7 +38,7 @@ sealed class ChangesEndpoint(
         try
         {
             // Before the answer begins, so that a wrong cursor or a lost store is a problem and not a broken stream.
-            page = await _reader.ReadChanges(wanted.After, wanted.Everything, PageOf(wanted.Max), ending.Token);
+            page = await hub.Reader.ReadChanges(wanted.After, wanted.Everything, PageOf(wanted.Max), ending.Token);
         }
         catch (ChangeCursorException)
         {
@@ -112,7 +111,7 @@ sealed class ChangesEndpoint(
         try
         {
             if (page.IsTail) await Task.Delay(_options.FeedPoll, time, ending);
-            return await _reader.ReadChanges(page.Next, wanted.Everything, PageOf(left), ending);
+            return await hub.Reader.ReadChanges(page.Next, wanted.Everything, PageOf(left), ending);
         }
         catch (ChangeCursorException)
         {

@@ -67,8 +67,8 @@ static class CustomerJson
             if (write.Rendering is { } rendering) Raw(json, "rendering"u8, rendering);
             json.WriteNumber("goldenVersion"u8, write.GoldenVersion);
             json.WriteString("state"u8, write.State);
-            json.WriteString("startedAt"u8, write.StartedAt);
-            if (write.EndedAt is { } ended) json.WriteString("endedAt"u8, ended);
+            json.WriteString("startedAt"u8, write.StartedAt.UtcDateTime);
+            if (write.EndedAt is { } ended) json.WriteString("endedAt"u8, ended.UtcDateTime);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -84,7 +84,7 @@ static class CustomerJson
         {
             json.WriteStartObject();
             json.WriteNumber("revision"u8, entry.Revision);
-            json.WriteString("at"u8, entry.At);
+            json.WriteString("at"u8, entry.At.UtcDateTime);
             json.WritePropertyName("entry"u8);
             json.WriteRawValue(entry.Document.Span, skipInputValidation: true);
             json.WriteEndObject();
@@ -139,7 +139,7 @@ static class CustomerJson
 
     static void WriteSetAt(Utf8JsonWriter json, DateTimeOffset? setAt, bool isGuess)
     {
-        if (setAt is { } at) json.WriteString("setAt"u8, at);
+        if (setAt is { } at) json.WriteString("setAt"u8, at.UtcDateTime);
         if (isGuess) json.WriteBoolean("isGuess"u8, true);
     }
 

@@ -2,18 +2,16 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using OrleansCrm.Client.Requests;
-using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Reading;
 
 namespace OrleansCrm.Client.Customers;
 
 /// <summary><c>GET /v1/customers/…</c>: golden values, the reason for each, and what happened.</summary>
-sealed class CustomersEndpoint(IGrainFactory grains, RequestShell shell)
+sealed class CustomersEndpoint(Hub hub, RequestShell shell)
 {
     const string Json = "application/json";
     const int HistoryDefault = 100;
     const int NameLengthMax = 512;
-    readonly IReaderGrain _reader = grains.GetGrain<IReaderGrain>(0);
 
     public RequestDelegate Get() => shell.Wrap("customer", async context =>
     {
@@ -25,7 +23,7 @@ sealed class CustomersEndpoint(IGrainFactory grains, RequestShell shell)
     {
         var (system, @object, externalId) = SourceOf(context);
         var problem = Problem.NotFound(Reason.UnknownSourceRecord, $"No customer holds the source record '{Shown(system)}/{Shown(@object)}/{Shown(externalId)}'.");
-        var id = IsName(system) && IsName(@object) && IsName(externalId) ? await _reader.FindBySource(system, @object, externalId) : null;
+        var id = IsName(system) && IsName(@object) && IsName(externalId) ? await hub.Reader.FindBySource(system, @object, externalId) : null;
         if (id is null)
         {
             await shell.WriteProblem(context, problem);
@@ -39,7 +37,7 @@ sealed class CustomersEndpoint(IGrainFactory grains, RequestShell shell)
     {
         var id = Route(context, "id");
         var field = Route(context, "field");
-        var explanation = IsId(id) && IsName(field) ? await grains.GetGrain<ICustomerGrain>(id).Explain(field) : null;
+        var explanation = IsId(id) && IsName(field) ? await hub.Customer(id).Explain(field) : null;
         if (explanation is null)
         {
             await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownCustomerOrField, $"There is no customer '{Shown(id)}', or its record type has no field '{Shown(field)}'."));
@@ -62,7 +60,7 @@ sealed class CustomersEndpoint(IGrainFactory grains, RequestShell shell)
             await shell.WriteProblem(context, Problem.BadParameter("max", $"'max' is a whole number from 1 to {IReaderGrain.PageMax}."));
             return;
         }
-        var page = IsId(id) ? await _reader.ReadHistory(id, after, (int)max) : null;
+        var page = IsId(id) ? await hub.Reader.ReadHistory(id, after, (int)max) : null;
         if (page is null)
         {
             await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownCustomer, $"There is no customer '{Shown(id)}'."));
@@ -74,7 +72,7 @@ sealed class CustomersEndpoint(IGrainFactory grains, RequestShell shell)
 
     async Task Answer(HttpContext context, string id, Problem notFound)
     {
-        var customer = IsId(id) ? await grains.GetGrain<ICustomerGrain>(id).Read() : null;
+        var customer = IsId(id) ? await hub.Customer(id).Read() : null;
         if (customer is null)
         {
             await shell.WriteProblem(context, notFound);

@@ -90,7 +90,7 @@ sealed class CloudEventForms(int depthMax)
     /// <summary>Reads an array of events in structured form; each stands for itself.</summary>
     /// <param name="events">In the array's order; default where the array itself is refused.</param>
     /// <returns>Null: the array could be read.</returns>
-    public EventRefusal? ReadBatch(ReadOnlyMemory<byte> body, int eventsMax, string correlationId, out ImmutableArray<EventRead> events)
+    public EventRefusal? ReadBatch(ReadOnlyMemory<byte> body, int eventsMax, int eventSizeMax, string correlationId, out ImmutableArray<EventRead> events)
     {
         events = default;
         var found = ImmutableArray.CreateBuilder<EventRead>();
@@ -104,7 +104,8 @@ sealed class CloudEventForms(int depthMax)
                 if (found.Count == eventsMax) return new(Reason.TooManyEvents, null, $"A batch holds at most {eventsMax} events. Send several, or a stream of lines (application/x-ndjson).");
                 var start = (int)reader.TokenStartIndex;
                 reader.Skip();
-                found.Add(ReadStructured(body[start..(int)reader.BytesConsumed], correlationId));
+                var one = body[start..(int)reader.BytesConsumed];
+                found.Add(one.Length > eventSizeMax ? new(null, null, EventRefusal.TooLong(eventSizeMax)) : ReadStructured(one, correlationId));
             }
             reader.Read();
         }

@@ -30,6 +30,8 @@ sealed class EventDraft(TextPool texts)
 
     public string? Batch { get; set; }
 
+    public string? CreationKey { get; set; }
+
     public (string Object, string ExternalId)? Into { get; set; }
 
     /// <summary>Null: the event has no <c>data.fields</c>.</summary>
@@ -48,6 +50,7 @@ sealed class EventDraft(TextPool texts)
         ActorKind = null;
         ActorId = null;
         Batch = null;
+        CreationKey = null;
         Into = null;
         Fields = null;
         Refusal = null;
@@ -168,6 +171,7 @@ sealed class EventDraft(TextPool texts)
             Fields = Fields,
             Into = Into,
             Batch = Batch,
+            CreationKey = CreationKey,
             CorrelationId = correlationId,
         };
         return true;

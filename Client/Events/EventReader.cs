@@ -199,13 +199,17 @@ sealed class EventReader
             {
                 if (Text(ref reader, draft, "data.batch", out var text) && draft.IsKey(text, "data.batch")) draft.Batch = new(text);
             }
+            else if (reader.ValueTextEquals("creationKey"u8))
+            {
+                if (Text(ref reader, draft, "data.creationKey", out var text) && draft.IsKey(text, "data.creationKey")) draft.CreationKey = new(text);
+            }
             else if (reader.ValueTextEquals("into"u8))
             {
                 if (Text(ref reader, draft, "data.into", out var text)) draft.SetInto(text);
             }
             else
             {
-                draft.Refuse(new(Reason.UnknownMember, "data", "'data' has fields, actor, version, since, batch and into; the record's own fields belong into 'data.fields'."));
+                draft.Refuse(new(Reason.UnknownMember, "data", "'data' has fields, actor, version, since, batch, into and creationKey; the record's own fields belong into 'data.fields'."));
                 reader.Read();
                 reader.Skip();
             }
@@ -335,7 +339,7 @@ sealed class EventReader
         }
     }
 
-    DateTimeOffset? Time(ref Utf8JsonReader reader, EventDraft draft, string field)
+    static DateTimeOffset? Time(ref Utf8JsonReader reader, EventDraft draft, string field)
     {
         reader.Read();
         if (reader.TokenType == JsonTokenType.Null) return null;

@@ -21,7 +21,7 @@ sealed record EventRefusal(string Code, string? Field, string Advice)
 
     public static EventRefusal TooDeep(int depthMax) => new(Reason.TooDeep, null, $"The JSON nests deeper than {depthMax}.");
 
-    public static EventRefusal TooLong(int sizeMax) => new(Reason.TooLong, null, $"The line is longer than {sizeMax} bytes.");
+    public static EventRefusal TooLong(int sizeMax) => new(Reason.TooLong, null, $"The event is longer than {sizeMax} bytes.");
 
     public static EventRefusal Missing(string field) => new(Reason.MissingAttribute, field, $"'{field}' is missing.");
 

@@ -30,7 +30,7 @@ sealed class EventStream
     const int RefusalsLoggedMax = 10;
 
     readonly HttpContext _context;
-    readonly IIntakeGrain _intake;
+    readonly Hub _hub;
     readonly GatewayLimits _limits;
     readonly GatewayMetrics _metrics;
     readonly GatewayOptions _options;
@@ -46,10 +46,10 @@ sealed class EventStream
     // Set once, before reading is cancelled: why it was.
     volatile string? _end;
 
-    public EventStream(HttpContext context, IIntakeGrain intake, GatewayLimits limits, GatewayMetrics metrics, GatewayOptions options, TimeProvider time, ILogger log)
+    public EventStream(HttpContext context, Hub hub, GatewayLimits limits, GatewayMetrics metrics, GatewayOptions options, TimeProvider time, ILogger log)
     {
         _context = context;
-        _intake = intake;
+        _hub = hub;
         _limits = limits;
         _metrics = metrics;
         _options = options;
@@ -196,7 +196,7 @@ sealed class EventStream
         try
         {
             using var room = await _limits.StreamEvents.AcquireAsync(events.Length, CancellationToken.None);
-            if (room.IsAcquired) return await _intake.Take(events, CancellationToken.None);
+            if (room.IsAcquired) return await _hub.Intake.Take(events, CancellationToken.None);
             trouble = Reason.Busy;
         }
 #pragma warning disable CA1031 // One call's failure is the answer to its events, and the stream goes on.

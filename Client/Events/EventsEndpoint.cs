@@ -10,12 +10,11 @@ namespace OrleansCrm.Client.Events;
 
 /// <summary><c>POST /v1/events</c>: what sources say, one event, a batch or a stream of lines.</summary>
 sealed class EventsEndpoint(
-    IGrainFactory grains, RequestShell shell, GatewayLimits limits, GatewayMetrics metrics, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<EventsEndpoint> log)
+    Hub hub, RequestShell shell, GatewayLimits limits, GatewayMetrics metrics, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<EventsEndpoint> log)
 {
     const string Operation = "events";
     readonly GatewayOptions _options = options.Value;
     readonly CloudEventForms _forms = new(options.Value.DepthMax);
-    readonly IIntakeGrain _intake = grains.GetGrain<IIntakeGrain>(0);
 
     /// <summary>Streams have room of their own: they stay for hours, and must not take the place of single requests.</summary>
     public RequestDelegate Handler()
@@ -95,7 +94,7 @@ sealed class EventsEndpoint(
         }
 
         // Not cancelled when the caller goes: the event has come in, and recording it once more costs more than finishing.
-        var answer = (await _intake.Take([read.Incoming!], CancellationToken.None))[0];
+        var answer = (await hub.Intake.Take([read.Incoming!], CancellationToken.None))[0];
         switch (answer.Outcome)
         {
             case EventOutcome.Refused:
@@ -148,7 +147,7 @@ sealed class EventsEndpoint(
             await TooLarge(context, _options.BatchSizeMax);
             return;
         }
-        var refusal = _forms.ReadBatch(Body.Whole(body), _options.BatchEventsMax, RequestShell.CorrelationOf(context), out var reads);
+        var refusal = _forms.ReadBatch(Body.Whole(body), _options.BatchEventsMax, _options.EventSizeMax, RequestShell.CorrelationOf(context), out var reads);
         context.Request.BodyReader.AdvanceTo(body.End);
         if (refusal is not null)
         {
@@ -190,7 +189,7 @@ sealed class EventsEndpoint(
         {
             if (read.Incoming is { } one) incoming.Add(one);
         }
-        var taken = incoming.Count == 0 ? [] : await _intake.Take(incoming.DrainToImmutable(), CancellationToken.None);
+        var taken = incoming.Count == 0 ? [] : await hub.Intake.Take(incoming.DrainToImmutable(), CancellationToken.None);
         var answers = new EventAnswer[reads.Length];
         for (int i = 0, t = 0; i < answers.Length; i++) answers[i] = reads[i].Refusal is { } refusal ? AnswerJson.AnswerOf(refusal, reads[i].Id) : taken[t++];
         return answers;
@@ -199,7 +198,7 @@ sealed class EventsEndpoint(
     Task TakeStream(HttpContext context)
     {
         Body.Unbind(context);
-        return new EventStream(context, _intake, limits, metrics, _options, time, log).RunAsync(lifetime.ApplicationStopping);
+        return new EventStream(context, hub, limits, metrics, _options, time, log).RunAsync(lifetime.ApplicationStopping);
     }
 
     enum EventForm

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Storage;
 
 namespace OrleansCrm.Client.Requests;
@@ -12,8 +11,8 @@ static class Failures
     {
         StoreUnavailableException => Problem.StoreUnavailable,
 
-        // A silo that is gone, a cluster that nobody reaches, a call that was not answered in time.
-        OrleansException or TimeoutException => Problem.HubUnavailable,
+        // A silo that is gone, a cluster that nobody reaches, a call that was not answered in time, a host that is ending.
+        OrleansException or TimeoutException or ObjectDisposedException => Problem.HubUnavailable,
         BadHttpRequestException bad => OfRequest(bad.StatusCode),
         AggregateException { InnerException: { } inner } => ProblemOf(inner),
         _ => null,

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Interfaces.Intake;
@@ -34,7 +33,7 @@ sealed class GatewayMetrics
         if (outcome == EventOutcome.Refused) Refusals.WithLabels(reason is not null && KnownReasons.Contains(reason) ? reason : "other").Inc();
     }
 
-    public void Started(string operation) => InFlight.WithLabels(operation).Inc();
+    public static void Started(string operation) => InFlight.WithLabels(operation).Inc();
 
     public void Ended(string operation, int status, TimeSpan took, bool isStream)
     {
@@ -47,7 +46,7 @@ sealed class GatewayMetrics
     {
         // Reasons are constants: the gateway's own, intake's, and the codes of values that no field takes.
         var reasons = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var type in (Type[])[typeof(Reason), typeof(RefusalReason), typeof(ParkReason), typeof(TryAgainReason)])
+        foreach (var type in (Type[])[typeof(Reason), typeof(RefusalReason), typeof(ParkReason), typeof(TryAgainReason), typeof(RefusalCode)])
         {
             foreach (var field in type.GetFields())
             {

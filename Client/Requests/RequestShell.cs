@@ -2,7 +2,6 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using OrleansCrm.Client.Events;
 
 namespace OrleansCrm.Client.Requests;
 
@@ -56,7 +55,7 @@ sealed class RequestShell(GatewayLimits limits, GatewayMetrics metrics, IOptions
         context.Items[CorrelationKey] = correlation;
         context.Response.Headers[CorrelationId.Header] = correlation;
         var began = time.GetTimestamp();
-        metrics.Started(operation);
+        GatewayMetrics.Started(operation);
         using var scope = log.BeginScope(new KeyValuePair<string, object?>[] { new("CorrelationId", correlation) });
         try
         {

@@ -1,11 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using OrleansCrm.Client.Requests;
-using OrleansCrm.Grains.Interfaces.Reading;
 
 namespace OrleansCrm.Client.Standalone;
 
 /// <summary>Whether this gateway reaches a hub that can work.</summary>
-sealed class ClusterHealth(IGrainFactory grains)
+sealed class ClusterHealth(Hub hub)
 {
     static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(5);
 
@@ -13,7 +12,7 @@ sealed class ClusterHealth(IGrainFactory grains)
     {
         try
         {
-            var health = await grains.GetGrain<IReaderGrain>(0).ReadHealth().WaitAsync(AnswerMax, cancellationToken);
+            var health = await hub.Reader.ReadHealth().WaitAsync(AnswerMax, cancellationToken);
             return health.Problem is null
                 ? Results.Json(new { status = "ready", hub = health.HubId, definition = health.DefinitionVersion })
                 : Results.Json(new { status = "not-ready", problem = health.Problem }, statusCode: StatusCodes.Status503ServiceUnavailable);

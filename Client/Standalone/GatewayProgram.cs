@@ -15,6 +15,9 @@ static class GatewayProgram
 {
     const int UsageError = 2;
 
+    // Longer than a hub needs to give a killed silo's customers to another.
+    static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(15);
+
     static Task<int> Main(string[] args)
     {
         var cluster = new Option<string>("--cluster") { Description = "Connection string of the PostgreSQL in which the silos register: \"Host=…;Database=…\".", Required = true };
@@ -61,6 +64,9 @@ static class GatewayProgram
                 o.ClusterId = clusterId;
                 o.ServiceId = HubCluster.ServiceId;
             });
+
+            // A caller is told to come again rather than kept for as long as a dead silo takes to be noticed.
+            client.Configure<ClientMessagingOptions>(o => o.ResponseTimeout = AnswerMax);
 
             // Calls that meet a lost connection fail at once and are answered 503; the client itself comes back when a silo does.
             client.UseConnectionRetryFilter<ClusterPatience>();

@@ -12,6 +12,9 @@ public static class LoopbackUrls
     {
         foreach (var url in urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
+            // A socket file is of this machine.
+            if (url.StartsWith("http://unix:/", StringComparison.OrdinalIgnoreCase)) continue;
+
             // "http://*:5080" and "http://+:5080" are no addresses to Uri, and mean every address to the server.
             if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || !IsLoopback(uri.DnsSafeHost)) return url;
         }

@@ -303,9 +303,15 @@ public sealed class FieldEvidence
         FieldValue? betweenValue = null;
         for (var i = 0; i < Statements.Length; i++)
         {
-            if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit) continue;
             var statement = Statements[i];
             var value = aspect is null ? statement.Value : aspect(statement.Value);
+            if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit)
+            {
+                // Of a write that was taken we know anyway. That one whose end nobody told took effect only its echo tells, and so
+                // that what comes first after it was not always there.
+                if (claims.Count == 0 && between is null && !IsOfTaken(value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                continue;
+            }
             if (!rules.Counts(statement))
             {
                 between = statement.By;
@@ -329,6 +335,15 @@ public sealed class FieldEvidence
             }
         }
         return claims.DrainToImmutable();
+    }
+
+    bool IsOfTaken(FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    {
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State == IntentState.Done && !write.Refused && Matches(write, value, rules, aspect)) return true;
+        }
+        return false;
     }
 
     static Stamp StampOf(EditEvidence by, Stamp? differs, Claim? last, FieldRules rules)
@@ -431,7 +446,8 @@ public sealed class FieldEvidence
         {
             return aspect(write.Value) == value || (write.Rendering is { } stored && aspect(stored) == value);
         }
-        if (write.Value == value || write.Rendering == value) return true;
+        if (write.Value == value) return true;
+        if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, rules));
         if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
         // A report may overtake our receipt: until the end is known, what this system makes of our value is ours.
         if (write.Intent.MayStillTakeEffect) return true;
@@ -440,6 +456,16 @@ public sealed class FieldEvidence
         for (var i = 0; i < Statements.Length; i++)
         {
             if (Statements[i].Value == value && IsTied(i, write.Intent)) return true;
+        }
+        return false;
+    }
+
+    // A report shows the very value that we wrote: the system renders nothing, and what a read found in its place later is somebody's.
+    bool IsKept(FieldIntent write, FieldRules rules)
+    {
+        foreach (var statement in Statements)
+        {
+            if (statement.Value == write.Value && !IsBefore(statement.By, write.Intent, rules)) return true;
         }
         return false;
     }

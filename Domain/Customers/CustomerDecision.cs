@@ -49,8 +49,8 @@ public sealed class CustomerDecision
     readonly List<Receipt> _receipts = [];
     readonly List<TroubleChange> _troubles = [];
     readonly List<SourceRecord> _taken = [];
-    readonly List<Undoing> _undone = [];
-    readonly List<(string From, string Into)> _joined = [];
+    ImmutableArray<Undoing> _undone = [];
+    ImmutableArray<(string From, string Into)> _joined = [];
     readonly Dictionary<string, LinkChange> _links = new(StringComparer.Ordinal);
     readonly HashSet<string> _touched = new(StringComparer.Ordinal);
     RecordTypeDefinition _type;
@@ -90,9 +90,9 @@ public sealed class CustomerDecision
 
     Decision Run(IReadOnlyList<Asked> calls)
     {
-        foreach (var (_, call) in calls)
+        for (var i = 0; i < calls.Count; i++)
         {
-            if (call is CustomerCall.Begin begin && _before?.Link(begin.LinkId) is { } link) NotBefore(link);
+            if (calls[i].Call is CustomerCall.Begin begin && _before?.Link(begin.LinkId) is { } link) NotBefore(link);
         }
         _resolveAll = _before is null || _before.DefinitionVersion != _hub.Version;
         if (_before is not null && _resolveAll) _renaming = RenamingOf(_before);
@@ -120,7 +120,7 @@ public sealed class CustomerDecision
                     break;
                 case CustomerCall.Release release: Take(ticket, release); break;
                 case CustomerCall.Undo undo:
-                    _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
+                    _undone = _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
                     _resolveAll = true;
                     _offers.Add((ticket, null!, ""));
                     break;
@@ -238,8 +238,9 @@ public sealed class CustomerDecision
     }
 
     // The edits taken last are known by their hashes; what has left those may still be there by what it said.
-    static DateTimeOffset? AcceptedBefore(string editId, Link link)
+    DateTimeOffset? AcceptedBefore(string editId, Link link)
     {
+        if (_hub.Planted == PlantedFault.RestampRetries) return null;
         foreach (var evidence in link.Fields.Values)
         {
             foreach (var statement in evidence.Statements)
@@ -443,7 +444,7 @@ public sealed class CustomerDecision
         {
             // Its report came before our receipt and was linked on its own, or two creates met in it: one record, one link.
             _links.Remove(met.Id);
-            if (_customer!.Link(met.Id) is not null) _joined.Add((met.Id, link.Id));
+            if (_customer!.Link(met.Id) is not null) _joined = _joined.Add((met.Id, link.Id));
             foreach (var name in met.Fields.Names) _touched.Add(name);
             Change(link, l => l with { ExternalId = externalId, State = LinkState.Linked });
             return;
@@ -664,9 +665,9 @@ public sealed class CustomerDecision
             Renamed = _renaming,
             Edits = [.. _edits],
             Links = [.. _links.Values],
-            LinksJoined = [.. _joined],
+            LinksJoined = _joined,
             Receipts = [.. _receipts],
-            Undone = [.. _undone],
+            Undone = _undone,
         };
         foreach (var receipt in _receipts) Touch(receipt);
         var evidenced = CustomerFold.ApplyEvidence(_before, entry);

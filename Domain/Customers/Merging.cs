@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Definitions;
-using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.Text.Json;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Values;
@@ -175,19 +174,7 @@ public static class CustomerJson
 
     /// <summary>Takes what <see cref="Write(Customer)"/> wrote.</summary>
     /// <exception cref="JournalFormatException">The text is no snapshot, or one of a newer version.</exception>
-    public static Customer Read(ReadOnlySpan<byte> utf8)
-    {
-        var from = new DocumentReader(utf8);
-        try
-        {
-            return Read(ref from);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
-        {
-            // Without the cause, which may quote the text.
-            throw from.Malformed("it is not JSON as it should be");
-        }
-    }
+    public static Customer Read(ReadOnlySpan<byte> utf8) => DocumentReader.Read(utf8, Read);
 
     static Customer Read(ref DocumentReader from)
     {

@@ -36,6 +36,32 @@ ref struct DocumentReader
         _json = Open(data);
     }
 
+    /// <summary>Reads a part of a document at hand.</summary>
+    public delegate T Part<out T>(ref DocumentReader from);
+
+    /// <summary>Reads a whole document.</summary>
+    /// <exception cref="JournalFormatException">The text is not what the part reads.</exception>
+    public static T Read<T>(ReadOnlySpan<byte> utf8, Part<T> read)
+    {
+        var from = new DocumentReader(utf8);
+        try
+        {
+            return read(ref from);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
+        {
+            // Without the cause, which may quote the text.
+            throw from.Malformed("it is not JSON as it should be");
+        }
+    }
+
+    /// <summary>Reads an array of parts to the end of what is there.</summary>
+    public static void Each<T>(ref DocumentReader from, ImmutableArray<T>.Builder into, Part<T> read)
+    {
+        from.BeginArray();
+        while (from.Element()) into.Add(read(ref from));
+    }
+
     public readonly long Position => _json.TokenStartIndex;
 
     static Utf8JsonReader Open(ReadOnlySpan<byte> data) => new(data, new JsonReaderOptions { MaxDepth = DepthMax });

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.Text.Json;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
@@ -223,13 +222,7 @@ public static class EntryJson
     static void WriteLink(DocumentWriter to, LinkChange change)
     {
         to.Json.WriteStartObject();
-        to.Id("id"u8, change.LinkId);
-        to.Text("system"u8, change.System);
-        to.Text("object"u8, change.Object);
-        to.Text("record"u8, change.ExternalId);
-        to.Word("state"u8, change.State);
-        to.Number("epoch"u8, change.Epoch, 0);
-        to.Id("key"u8, change.CreationKey);
+        LinkJson.WriteHead(to, change, expected: null);
         to.Flag("new"u8, change.IsNew);
         to.Json.WriteEndObject();
     }
@@ -358,19 +351,7 @@ public static class EntryJson
 
     /// <summary>Takes what <see cref="Write(JournalEntry)"/> wrote.</summary>
     /// <exception cref="JournalFormatException">The text is no entry, or one of a newer version.</exception>
-    public static JournalEntry Read(ReadOnlySpan<byte> utf8)
-    {
-        var from = new DocumentReader(utf8);
-        try
-        {
-            return Read(ref from);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
-        {
-            // Without the cause, which may quote the text.
-            throw from.Malformed("it is not JSON as it should be");
-        }
-    }
+    public static JournalEntry Read(ReadOnlySpan<byte> utf8) => DocumentReader.Read(utf8, Read);
 
     static JournalEntry Read(ref DocumentReader from)
     {
@@ -412,47 +393,19 @@ public static class EntryJson
                 from.BeginObject();
                 while (from.Field(out var field)) refusals.Add(new(field, from.Stamp()));
             }
-            else if (name.SequenceEqual("edits"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) edits.Add(ReadEdit(ref from));
-            }
-            else if (name.SequenceEqual("links"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) links.Add(ReadLink(ref from));
-            }
-            else if (name.SequenceEqual("joined"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) joined.Add(ReadPair(ref from));
-            }
-            else if (name.SequenceEqual("receipts"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) receipts.Add(ReadReceipt(ref from));
-            }
-            else if (name.SequenceEqual("undone"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) undone.Add(ReadUndoing(ref from));
-            }
-            else if (name.SequenceEqual("forgotten"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) forgotten.Add(ReadForgotten(ref from));
-            }
+            else if (name.SequenceEqual("edits"u8)) DocumentReader.Each(ref from, edits, ReadEdit);
+            else if (name.SequenceEqual("links"u8)) DocumentReader.Each(ref from, links, ReadLink);
+            else if (name.SequenceEqual("joined"u8)) DocumentReader.Each(ref from, joined, ReadPair);
+            else if (name.SequenceEqual("receipts"u8)) DocumentReader.Each(ref from, receipts, ReadReceipt);
+            else if (name.SequenceEqual("undone"u8)) DocumentReader.Each(ref from, undone, ReadUndoing);
+            else if (name.SequenceEqual("forgotten"u8)) DocumentReader.Each(ref from, forgotten, ReadForgotten);
             else if (name.SequenceEqual("golden"u8))
             {
                 golden ??= [];
                 from.BeginArray();
                 while (from.Element()) golden.Add(GoldenJson.Group.Read(ref from));
             }
-            else if (name.SequenceEqual("troubles"u8))
-            {
-                from.BeginArray();
-                while (from.Element()) troubles.Add(ReadTrouble(ref from));
-            }
+            else if (name.SequenceEqual("troubles"u8)) DocumentReader.Each(ref from, troubles, ReadTrouble);
             else if (name.SequenceEqual("intents"u8))
             {
                 from.BeginArray();
@@ -579,24 +532,16 @@ public static class EntryJson
 
     static LinkChange ReadLink(ref DocumentReader from)
     {
-        string? id = null, system = null, @object = null, record = null, key = null;
-        LinkState? state = null;
-        long epoch = 0;
+        var head = new LinkJson.HeadParts();
         var isNew = false;
         from.BeginObject();
         while (from.Member(out var name))
         {
-            if (name.SequenceEqual("id"u8)) id = from.Id();
-            else if (name.SequenceEqual("system"u8)) system = from.Name();
-            else if (name.SequenceEqual("object"u8)) @object = from.Name();
-            else if (name.SequenceEqual("record"u8)) record = from.Text();
-            else if (name.SequenceEqual("state"u8)) state = from.Word<LinkState>();
-            else if (name.SequenceEqual("epoch"u8)) epoch = from.Long();
-            else if (name.SequenceEqual("key"u8)) key = from.Id();
-            else if (name.SequenceEqual("new"u8)) isNew = from.Flag();
+            if (head.Take(name, ref from)) continue;
+            if (name.SequenceEqual("new"u8)) isNew = from.Flag();
             else from.Skip();
         }
-        return new(from.Owed(id, "link id"), from.Owed(system, "system"), from.Owed(@object, "object"), record, from.Owed(state, "state"), epoch, key, isNew);
+        return head.ToHead(ref from, expected: null) with { IsNew = isNew };
     }
 
     static (string From, string Into) ReadPair(ref DocumentReader from)

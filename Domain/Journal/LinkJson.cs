@@ -17,13 +17,7 @@ static class LinkJson
     public static void Write(DocumentWriter to, Link link, FieldMap<Golden> golden)
     {
         to.Json.WriteStartObject();
-        to.Id("id"u8, link.Id);
-        to.Text("system"u8, link.System);
-        to.Text("object"u8, link.Object);
-        to.Text("record"u8, link.ExternalId);
-        to.Word("state"u8, link.State, LinkState.Linked);
-        to.Number("epoch"u8, link.Epoch, 0);
-        to.Id("key"u8, link.CreationKey);
+        WriteHead(to, Settlement.Head(link), LinkState.Linked);
         WriteFields(to, link, golden);
         if (link.Troubles.Count > 0)
         {
@@ -43,6 +37,45 @@ static class LinkJson
             to.Json.WriteEndArray();
         }
         to.Json.WriteEndObject();
+    }
+
+    /// <summary>What an entry and a snapshot tell of a link alike.</summary>
+    /// <param name="expected">The state that goes without saying; null: none does.</param>
+    public static void WriteHead(DocumentWriter to, LinkChange head, LinkState? expected)
+    {
+        to.Id("id"u8, head.LinkId);
+        to.Text("system"u8, head.System);
+        to.Text("object"u8, head.Object);
+        to.Text("record"u8, head.ExternalId);
+        if (head.State != expected) to.Word("state"u8, head.State);
+        to.Number("epoch"u8, head.Epoch, 0);
+        to.Id("key"u8, head.CreationKey);
+    }
+
+    /// <summary>Collects the members of a link's head among others.</summary>
+    public struct HeadParts
+    {
+        string? _id, _system, _object, _record, _key;
+        LinkState? _state;
+        long _epoch;
+
+        /// <returns>False: the member is none of them, and is still to be read.</returns>
+        public bool Take(ReadOnlySpan<byte> name, ref DocumentReader from)
+        {
+            if (name.SequenceEqual("id"u8)) _id = from.Id();
+            else if (name.SequenceEqual("system"u8)) _system = from.Name();
+            else if (name.SequenceEqual("object"u8)) _object = from.Name();
+            else if (name.SequenceEqual("record"u8)) _record = from.Text();
+            else if (name.SequenceEqual("state"u8)) _state = from.Word<LinkState>();
+            else if (name.SequenceEqual("epoch"u8)) _epoch = from.Long();
+            else if (name.SequenceEqual("key"u8)) _key = from.Id();
+            else return false;
+            return true;
+        }
+
+        /// <param name="expected">The state where none is told; null: it has to be.</param>
+        public readonly LinkChange ToHead(ref DocumentReader from, LinkState? expected) =>
+            new(from.Owed(_id, "link id"), from.Owed(_system, "system"), from.Owed(_object, "object"), _record, from.Owed(_state ?? expected, "state"), _epoch, _key);
     }
 
     static void WriteFields(DocumentWriter to, Link link, FieldMap<Golden> golden)
@@ -327,9 +360,7 @@ static class LinkJson
     public static Link Read(ref DocumentReader from, List<GoldenJson.Group> golden)
     {
         var parts = new Parts();
-        string? id = null, system = null, @object = null, record = null, key = null;
-        var state = LinkState.Linked;
-        long epoch = 0;
+        var head = new HeadParts();
         int? intent = null, alive = null, goneBy = null;
         EditKind? gone = null;
         DateTimeOffset? goneSince = null;
@@ -340,14 +371,8 @@ static class LinkJson
         from.BeginObject();
         while (from.Member(out var name))
         {
-            if (name.SequenceEqual("id"u8)) id = from.Id();
-            else if (name.SequenceEqual("system"u8)) system = from.Name();
-            else if (name.SequenceEqual("object"u8)) @object = from.Name();
-            else if (name.SequenceEqual("record"u8)) record = from.Text();
-            else if (name.SequenceEqual("state"u8)) state = from.Word<LinkState>();
-            else if (name.SequenceEqual("epoch"u8)) epoch = from.Long();
-            else if (name.SequenceEqual("key"u8)) key = from.Id();
-            else if (name.SequenceEqual("edits"u8)) ReadEdits(ref from, parts, golden);
+            if (head.Take(name, ref from)) continue;
+            if (name.SequenceEqual("edits"u8)) ReadEdits(ref from, parts, golden);
             else if (name.SequenceEqual("writes"u8)) ReadWrites(ref from, parts, golden);
             else if (name.SequenceEqual("blank"u8))
             {
@@ -384,11 +409,12 @@ static class LinkJson
             }
             else from.Skip();
         }
+        var (id, system, @object, record, state, epoch, key, _) = head.ToHead(ref from, LinkState.Linked);
         return new Link
         {
-            Id = from.Owed(id, "link id"),
-            System = from.Owed(system, "system"),
-            Object = from.Owed(@object, "object"),
+            Id = id,
+            System = system,
+            Object = @object,
             ExternalId = record,
             State = state,
             Epoch = epoch,

@@ -6,6 +6,8 @@ namespace OrleansCrm.Grains.Interfaces.Delivery;
 [Alias("crm.IUpkeepGrain")]
 public interface IUpkeepGrain : IGrainWithStringKey
 {
+    const string Key = "upkeep";
+
     /// <summary>Sees to it that upkeep runs. Repeating it changes nothing.</summary>
     [Alias("Run")]
     Task Run();

@@ -1,10 +1,7 @@
 using System.Collections.Immutable;
-using Orleans.Concurrency;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Placement;
@@ -22,8 +19,8 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
     // Null while the customer is frozen or has not been asked yet.
     Awake? _awake;
 
-    // The committed state as text, while nobody asks; null: not known, the next call loads it.
-    byte[]? _frozen;
+    // The committed state, while nobody asks; null: not known, the next call loads it.
+    FrozenState? _frozen;
 
     // Of the entries since the last snapshot that was stored or offered.
     long _tailBytes;
@@ -45,6 +42,8 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 
     internal int LastUsed => _lastUsed;
 
+    internal bool IsAwake => _awake is not null;
+
     /// <summary>Calls that have no answer yet.</summary>
     internal int CallsWaiting => _awake?.Waiting.Count ?? 0;
 
@@ -62,7 +61,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 
         // The runtime does not wait for calls that are under way; those who wait would be told nothing of their commit.
         if (_awake is { Waiting.Count: > 0 } busy) await Task.WhenAll(busy.Waiting.Values.Select(w => w.Asking.Answered)).WaitAsync(token);
-        if (_awake?.Machine.Committed is { } customer) OfferSnapshot(customer, soon: true);
+        if (_awake?.Machine.Committed is { } customer) OfferSnapshot(customer, isQuiet: true);
     }
 
     public Task<ImmutableArray<CustomerAnswer>> Ask(ImmutableArray<CustomerCall> calls, int definitionVersion)
@@ -111,7 +110,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
     {
         _lastUsed = _services.Local.Now;
         if (_awake?.Machine is { IsLoaded: true } machine) return machine.Committed;
-        if (_frozen is { } frozen) return CustomerJson.Read(frozen);
+        if (_frozen is { } frozen) return frozen.Thaw();
 
         var customer = await LoadAsync();
         if (_awake is null && customer is not null)
@@ -127,7 +126,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         var awake = new Awake(CustomerId);
         if (_frozen is not { } frozen) return awake;
         _frozen = null;
-        awake.Machine.Step(new ActivationMessage.Loaded(CustomerJson.Read(frozen), IsRemembered: true), _services.Definitions.Current, _services.Clock.Now, awake.Effects);
+        awake.Machine.Step(new ActivationMessage.Loaded(frozen.Thaw(), IsRemembered: true), _services.Definitions.Current, _services.Clock.Now, awake.Effects);
         return awake;
     }
 
@@ -136,9 +135,9 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         if (_awake is not { Machine.IsIdle: true } awake) return;
         _awake = null;
         if (awake.Machine.Committed is not { } customer) return;
-        _frozen = CustomerJson.Write(customer);
+        _frozen = FrozenState.Of(customer);
         _stateBytes = _frozen.Length;
-        OfferSnapshot(customer, soon: true);
+        OfferSnapshot(customer, isQuiet: true);
     }
 
     // ---- what the machine wants done -----------------------------------------------------------------------------------
@@ -245,7 +244,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
                 break;
         }
         Step(awake, new ActivationMessage.Ended(answer));
-        if (answer is CommitAnswer.Committed && awake.Machine.Committed is { } customer) OfferSnapshot(customer, soon: false);
+        if (answer is CommitAnswer.Committed && awake.Machine.Committed is { } customer) OfferSnapshot(customer, isQuiet: false);
     }
 
     TimeSpan Backoff(int aborts)
@@ -276,11 +275,12 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         return bytes;
     }
 
-    /// <param name="soon">The customer has gone quiet: a quarter of the snapshot's weight is enough.</param>
-    void OfferSnapshot(Customer customer, bool soon)
+    /// <param name="isQuiet">Nobody asks for the customer just now: this is the cheap moment, and the next load may come from another silo.</param>
+    void OfferSnapshot(Customer customer, bool isQuiet)
     {
-        var outweighs = (long)Math.Max(_stateBytes, _services.Options.SnapshotTailMin);
-        if (_tailBytes < (soon ? outweighs / 4 : outweighs)) return;
+        // While it is edited, reading some dozens of entries at a later load costs less than writing the whole customer again and again now.
+        var weight = Math.Max(_stateBytes, _services.Options.SnapshotTailMin);
+        if (_tailBytes < (isQuiet ? weight : (long)weight * _services.Options.SnapshotTailWeight)) return;
         _tailBytes = 0;
         _services.Snapshots.Offer(customer);
     }

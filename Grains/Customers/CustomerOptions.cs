@@ -50,6 +50,11 @@ public sealed class CustomerOptions
     [Range(0, 1 << 30)]
     public int SnapshotTailMin { get; set; } = 4_096;
 
+    /// <summary>How many times the snapshot's weight the entries after it must have before a customer that is being edited gets a new one. One that has gone quiet gets it at once its weight.</summary>
+    /// <value>4. Allowed: 1 to 1,000.</value>
+    [Range(1, 1_000)]
+    public int SnapshotTailWeight { get; set; } = 4;
+
     /// <summary>Upper bound of the wait before an aborted commit is tried again; it doubles with each, and chance picks in its upper half.</summary>
     /// <value>20 milliseconds. Allowed: 1 millisecond to 10 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:10")]

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Orleans.Runtime;
 using OrleansCrm.Grains.Placement;
 
 namespace OrleansCrm.Grains.Customers;
@@ -9,19 +8,19 @@ namespace OrleansCrm.Grains.Customers;
 /// <summary>The customers in this silo's memory: freezes those that are quiet, and lets go of those that are too many or belong elsewhere.</summary>
 public sealed class LocalCustomers : IDisposable
 {
+    const int SweepsToFreeze = 3;
+
     readonly ConcurrentDictionary<CustomerGrain, byte> _customers = new(ReferenceEqualityComparer.Instance);
     readonly CustomerOptions _options;
     readonly ILogger<LocalCustomers> _logger;
     readonly ITimer _timer;
-    readonly int _freezeAfterSweeps;
     volatile int _sweep;
 
     public LocalCustomers(TimeProvider time, HubMetrics metrics, IOptions<CustomerOptions> options, ILogger<LocalCustomers> logger)
     {
         _options = options.Value;
         _logger = logger;
-        var period = _options.FreezeAfter / 3;
-        _freezeAfterSweeps = 3;
+        var period = _options.FreezeAfter / SweepsToFreeze;
         _timer = time.CreateTimer(_ => Sweep(), null, period, period);
         metrics.CustomersActive = () => _customers.Count;
     }
@@ -59,7 +58,7 @@ public sealed class LocalCustomers : IDisposable
         foreach (var (customer, _) in _customers)
         {
             count++;
-            if (now - customer.LastUsed == _freezeAfterSweeps + 1) customer.FreezeSoon();
+            if (now - customer.LastUsed > SweepsToFreeze && customer.IsAwake) customer.FreezeSoon();
         }
         if (count > _options.ActiveMax) LetGo(count - _options.ActiveMax);
     }

@@ -1,19 +1,15 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
-using Orleans.Streams.Core;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Placement;
-using OrleansCrm.Grains.Streaming;
 
 namespace OrleansCrm.Grains.Delivery;
 
 /// <summary>Keeps one run of a system's delivery going; the run works beside its turns and blocks none.</summary>
-[GrainType("delivery"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive, ImplicitStreamSubscription(JournalStreams.SystemBell)]
-public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain, IStreamSubscriptionObserver
+[GrainType("delivery"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive]
+public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
 {
     DeliveryRun? _run;
 
@@ -30,8 +26,6 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain, 
         _run?.Ring(reached);
         return Task.CompletedTask;
     }
-
-    public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => Bells.Hear(handleFactory, Ring);
 
     public async Task Pause() => await (await RunningAsync()).PauseAsync(paused: true);
 

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
-using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
@@ -10,7 +9,6 @@ using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Delivery;
 
@@ -81,7 +79,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
 
     public string Name => _lane.System;
 
-    public string Bell => JournalStreams.SystemBell;
+    public Listener Kind => Listener.System;
 
     public RunFigures Figures { get; private set; }
 

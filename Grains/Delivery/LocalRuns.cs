@@ -16,8 +16,7 @@ interface ILocalRun
     /// <summary>Name of its system or sink.</summary>
     string Name { get; }
 
-    /// <summary>Namespace of the stream that rings for it.</summary>
-    string Bell { get; }
+    Listener Kind { get; }
 
     RunFigures Figures { get; }
 
@@ -57,4 +56,16 @@ public sealed class LocalRuns
     }
 
     internal Task DrainAsync(TimeSpan most) => Task.WhenAll(_runs.Keys.Select(r => r.DrainAsync(most)));
+}
+
+/// <summary>Who listens to the bell.</summary>
+enum Listener
+{
+    /// <summary>The delivery of a system.</summary>
+    System,
+    Sink,
+    Upkeep,
+
+    /// <summary>Followers of the change feed.</summary>
+    Tail,
 }

@@ -1,7 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Orleans.Configuration;
-using Orleans.Hosting;
 using Orleans.Runtime;
 using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Streaming;
@@ -27,13 +25,8 @@ public static class OutgoingGrains
         silo.AddMemoryGrainStorage("PubSubStore");
         silo.AddMemoryStreams(JournalStreams.Provider, streams =>
         {
-            // One queue: the signals are few, and each queue is looked at all the time.
+            // One queue: the signals are few, and each queue is looked at all the time, ten times a second.
             streams.ConfigurePartitioning(1);
-            streams.ConfigurePullingAgent(agent => agent.Configure(options =>
-            {
-                options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(10);
-                options.MaxEventDeliveryTime = TimeSpan.FromSeconds(5);
-            }));
         });
         return silo;
     }

@@ -1,10 +1,8 @@
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Placement;
 using OrleansCrm.Grains.Streaming;
 
@@ -17,7 +15,7 @@ namespace OrleansCrm.Grains.Delivery;
 /// </remarks>
 sealed class OutgoingKeeper(
     LiveSilos silos, HubDefinitions definitions, IGrainFactory grains, LocalRuns runs, ICustomerStore store, TimeProvider own, ILogger<OutgoingKeeper> logger, ILogger<JournalWatch> watchLogger)
-    : ILifecycleParticipant<ISiloLifecycle>
+    : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     /// <summary>How soon what has ended is started again.</summary>
     static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -51,6 +49,12 @@ sealed class OutgoingKeeper(
             await Task.WhenAll(_keeping, _following, _watching);
             await runs.DrainAsync(DrainMost);
         });
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _woken.Dispose();
+    }
 
     void Look(HubDefinition hub) => Wake();
 
@@ -100,13 +104,13 @@ sealed class OutgoingKeeper(
         var owners = silos.Owners;
         var systems = hub.Systems.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
         var sinks = hub.Sinks.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
-        var upkeep = IsMine(JournalStreams.UpkeepKey);
+        var upkeep = IsMine(IUpkeepGrain.Key);
         foreach (var run in runs.All)
         {
-            var belongs = run.Bell switch
+            var belongs = run.Kind switch
             {
-                JournalStreams.SystemBell => systems.Contains(run.Key),
-                JournalStreams.SinkBell => sinks.Contains(run.Key),
+                Listener.System => systems.Contains(run.Key),
+                Listener.Sink => sinks.Contains(run.Key),
                 _ => upkeep,
             };
             if (!belongs) run.Leave?.Invoke();
@@ -115,7 +119,7 @@ sealed class OutgoingKeeper(
         [
             .. systems.Select(s => RunAsync(s, grains.GetGrain<IDeliveryGrain>(s).Run)),
             .. sinks.Select(s => RunAsync(s, grains.GetGrain<ISinkGrain>(s).Run)),
-            upkeep ? RunAsync(JournalStreams.UpkeepKey, grains.GetGrain<IUpkeepGrain>(JournalStreams.UpkeepKey).Run) : Task.CompletedTask,
+            upkeep ? RunAsync(IUpkeepGrain.Key, grains.GetGrain<IUpkeepGrain>(IUpkeepGrain.Key).Run) : Task.CompletedTask,
         ]);
 
         bool IsMine(string key) => silos.Local.Equals(owners.OwnerOf(key));

@@ -14,6 +14,8 @@ abstract class StepLoop<TMessage> : IAsyncDisposable
     /// <summary>Most messages in one step, so that the loop comes to look at what else there is.</summary>
     const int TogetherMax = 2_048;
 
+    static readonly object Alarm = new();
+
     readonly Channel<object> _messages = Channel.CreateUnbounded<object>(new() { SingleReader = true, AllowSynchronousContinuations = false });
     readonly TimeProvider _own;
     readonly ITimer _alarm;
@@ -25,7 +27,7 @@ abstract class StepLoop<TMessage> : IAsyncDisposable
     {
         Clock = clock;
         _own = own;
-        _alarm = own.CreateTimer(_ => Post(Woken), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _alarm = own.CreateTimer(_ => _messages.Writer.TryWrite(Alarm), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     protected HubClock Clock { get; }
@@ -33,7 +35,7 @@ abstract class StepLoop<TMessage> : IAsyncDisposable
     /// <summary>When it has ended, for whatever reason. Never fails.</summary>
     public Task Ended => _ended.Task;
 
-    /// <summary>Stands for the alarm among the messages.</summary>
+    /// <summary>Says nothing but that it is time to look.</summary>
     protected abstract TMessage Woken { get; }
 
     /// <summary>Takes the messages and carries out what comes of them; on the loop, hence alone. Must not wait.</summary>
@@ -92,12 +94,17 @@ abstract class StepLoop<TMessage> : IAsyncDisposable
             {
                 while (together.Count < TogetherMax && _messages.Reader.TryRead(out var message))
                 {
+                    if (ReferenceEquals(message, Alarm))
+                    {
+                        if (!IsTooEarly()) together.Add(Woken);
+                        continue;
+                    }
                     if (message is TMessage told)
                     {
-                        if (ReferenceEquals(told, Woken) && IsTooEarly()) continue;
                         together.Add(told);
                         continue;
                     }
+
                     // In its place among the messages: who has paused the machine, and then asks, sees it paused.
                     Flush(together);
                     ((Action<bool>)message)(true);

@@ -1,5 +1,3 @@
-using OrleansCrm.Domain.Customers;
-
 namespace OrleansCrm.Grains.Intake;
 
 /// <summary>Makes ids of customers: <c>cus_</c>, 48 bits of time, 80 bits of chance, in the alphabet of ULIDs. Never the same twice, and younger ones sort behind older ones.</summary>

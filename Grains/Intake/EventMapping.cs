@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
@@ -66,13 +65,21 @@ public sealed class IntakeGrain(
             _machine.Step(new IntakeMessage.Receive(ticket, edit, now, CustomerIds.Fresh(now, chance), verdict), hub, _effects);
         }
         CarryOut();
-        return taking.Answered;
+        return Tallied(taking);
     }
 
-    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         tallies.End(this, _machine.Tallies);
         return Task.CompletedTask;
+    }
+
+    async Task<ImmutableArray<EventAnswer>> Tallied(Taking taking)
+    {
+        tallies.Set(this, _machine.Tallies);
+        var answers = await taking.Answered;
+        tallies.Set(this, _machine.Tallies);
+        return answers;
     }
 
     void Step(IntakeMessage message)
@@ -95,7 +102,6 @@ public sealed class IntakeGrain(
             _offers.Clear();
         }
         _isCarrying = false;
-        tallies.Set(this, _machine.Tallies);
     }
 
     void Carry(IntakeEffect effect)
@@ -115,10 +121,23 @@ public sealed class IntakeGrain(
                 _ = ParkAsync(park);
                 break;
             case IntakeEffect.Answer answer:
-                if (_waiting.Remove(answer.Ticket, out var waits)) metrics.EditAnswered(waits.Taking.SystemOf(waits.Index, definitions.Current), waits.Taking.Answer(waits.Index, answer.Value));
+                if (_waiting.Remove(answer.Ticket, out var waits)) Answer(waits.Taking, waits.Index, answer.Value);
                 break;
             default: throw new InvalidOperationException($"The intake's shell knows no {effect.GetType().Name}.");
         }
+    }
+
+    void Answer(Taking taking, int index, IntakeAnswer answer)
+    {
+        var incoming = taking.EventOf(index);
+
+        // Strangers' names must not fill a metric.
+        var system = definitions.Current.System(incoming.System)?.Name ?? IntakeTally.UnknownSystem;
+        var outcome = taking.Answer(index, answer);
+        metrics.EditAnswered(system, outcome);
+        if (!logger.IsEnabled(LogLevel.Debug)) return;
+        var done = answer as IntakeAnswer.Done;
+        logger.EventTaken(incoming.Id, system, outcome, done?.CustomerId, done?.Revision ?? 0, incoming.CorrelationId);
     }
 
     // ---- the store -----------------------------------------------------------------------------------------------------
@@ -220,6 +239,9 @@ static partial class IntakeLog
 {
     [LoggerMessage(EventId = 1401, Level = LogLevel.Error, Message = "Intake met an unforeseen error of the store; the sources are told to send again")]
     public static partial void IntakeFailed(this ILogger logger, Exception error);
+
+    [LoggerMessage(EventId = 1403, Level = LogLevel.Debug, Message = "Event {EventId} of {System}: {Outcome}, revision {Revision} of {CustomerId} ({CorrelationId})")]
+    public static partial void EventTaken(this ILogger logger, string eventId, string system, string outcome, string? customerId, long revision, string? correlationId);
 
     [LoggerMessage(EventId = 1402, Level = LogLevel.Warning, Message = "Customer {CustomerId} could not be asked ({Error})")]
     public static partial void CustomerNotReached(this ILogger logger, string customerId, string error);

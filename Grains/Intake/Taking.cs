@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Grains.Interfaces.Intake;
 
@@ -23,8 +22,7 @@ sealed class Taking(ImmutableArray<IncomingEvent> events)
         if (field is not null) (_blamed ??= new string?[_answers.Length])[index] = field;
     }
 
-    /// <summary>The event's system where the definition knows it: strangers' names must not fill a metric.</summary>
-    public string SystemOf(int index, HubDefinition hub) => hub.System(events[index].System)?.Name ?? IntakeTally.UnknownSystem;
+    public IncomingEvent EventOf(int index) => events[index];
 
     /// <returns>The outcome as a metric names it.</returns>
     public string Answer(int index, IntakeAnswer answer)

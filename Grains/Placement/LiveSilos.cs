@@ -1,4 +1,3 @@
-using Orleans.Runtime;
 using OrleansCrm.Domain.Storage;
 
 namespace OrleansCrm.Grains.Placement;

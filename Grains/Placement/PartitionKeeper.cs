@@ -1,15 +1,16 @@
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Customers;
 
 namespace OrleansCrm.Grains.Placement;
 
 /// <summary>Follows the cluster: tells the committer which partitions are this silo's, and lets go of customers that belong elsewhere.</summary>
-sealed class PartitionKeeper(LiveSilos silos, Committer committer, LocalCustomers customers, ILogger<PartitionKeeper> logger) : ILifecycleParticipant<ISiloLifecycle>
+sealed class PartitionKeeper(LiveSilos silos, Committer committer, LocalCustomers customers, ILogger<PartitionKeeper> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     readonly CancellationTokenSource _stopping = new();
     Task _following = Task.CompletedTask;
+
+    public void Dispose() => _stopping.Dispose();
 
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
         nameof(PartitionKeeper),

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Committing;
 
 namespace OrleansCrm.Grains.Placement;

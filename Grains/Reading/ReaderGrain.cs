@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Journal;
@@ -101,7 +100,7 @@ public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, Hub
     const int LookedMax = 4 * IReaderGrain.PageMax;
 
     // From the partition that is furthest behind in entries: one that grows fast must not keep others from being read.
-    static IEnumerable<PartitionTail> StartingAfter(ImmutableArray<PartitionTail> tails, long[] sequences) =>
+    static List<PartitionTail> StartingAfter(ImmutableArray<PartitionTail> tails, long[] sequences) =>
         tails.Where(t => t.Sequence > sequences[t.Partition]).OrderByDescending(t => t.Sequence - sequences[t.Partition]).ToList();
 
     static bool Matters(JournalEntry entry) =>

@@ -1,19 +1,15 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
-using Orleans.Streams.Core;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Placement;
-using OrleansCrm.Grains.Streaming;
 
 namespace OrleansCrm.Grains.Sinks;
 
 /// <summary>Keeps one run of a sink going; the run works beside its turns and blocks none.</summary>
-[GrainType("sink"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive, ImplicitStreamSubscription(JournalStreams.SinkBell)]
-public sealed class SinkGrain(OutgoingParts parts) : Grain, ISinkGrain, IStreamSubscriptionObserver
+[GrainType("sink"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive]
+public sealed class SinkGrain(OutgoingParts parts) : Grain, ISinkGrain
 {
     SinkRun? _run;
 
@@ -30,8 +26,6 @@ public sealed class SinkGrain(OutgoingParts parts) : Grain, ISinkGrain, IStreamS
         _run?.Ring(reached);
         return Task.CompletedTask;
     }
-
-    public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => Bells.Hear(handleFactory, Ring);
 
     public async Task Retry(string? customerId) => (await RunningAsync()).Retry(customerId);
 

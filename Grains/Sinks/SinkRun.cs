@@ -7,7 +7,6 @@ using OrleansCrm.Domain.Sinks;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Sinks;
 
@@ -54,7 +53,7 @@ sealed class SinkRun : StepLoop<SinkMessage>, ILocalRun
 
     public string Name => _sink;
 
-    public string Bell => JournalStreams.SinkBell;
+    public Listener Kind => Listener.Sink;
 
     public RunFigures Figures { get; private set; }
 

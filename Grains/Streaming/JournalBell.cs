@@ -1,22 +1,22 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
-using Orleans.Streams;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Delivery;
+using OrleansCrm.Grains.Interfaces.Delivery;
 using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Streaming;
 
-/// <summary>Rings for whoever reads the journal when this silo has added to it: those on this silo at once, the others by a stream.</summary>
+/// <summary>Rings for whoever reads the journal when this silo has added to it: deliveries, sinks and upkeep directly, followers of the change feed by a stream.</summary>
 /// <remarks>
-/// For each listener what is new is merged to "partition p has reached n". When idle it goes out at once; under load at most one
-/// message per listener and <see cref="Together"/> leaves the silo, and none while the one before is still being sent.
+/// For each listener what is new is merged to "partition p has reached n". Who runs on this silo hears it at once and without a
+/// message. For the others it goes out at once when idle; under load at most one message per listener and <see cref="Together"/>
+/// leaves the silo.
 /// </remarks>
 public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinitions definitions, IClusterClient cluster, TimeProvider own, ILogger<JournalBell> logger) : IJournalListener
 {
@@ -24,7 +24,7 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
     static readonly TimeSpan Together = TimeSpan.FromMilliseconds(5);
 
     readonly Lock _gate = new();
-    Dictionary<(string Space, string Key), Dictionary<int, long>> _gathered = [];
+    Dictionary<(Listener Kind, string Key), Dictionary<int, long>> _gathered = [];
     bool _isSending;
 
     public void Landed(AppendBatch batch, AppendAnswer.Decided answer)
@@ -45,14 +45,14 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
     }
 
     /// <summary>Who is to hear what of a batch: a delivery of the links that it marks due, a sink of what changes, upkeep of keys and links, the tail of all.</summary>
-    Dictionary<(string Space, string Key), Dictionary<int, long>> Hear(AppendBatch batch, AppendAnswer.Decided answer)
+    Dictionary<(Listener Kind, string Key), Dictionary<int, long>> Hear(AppendBatch batch, AppendAnswer.Decided answer)
     {
         var tails = new Dictionary<int, long>(answer.Tails.Length);
         foreach (var tail in answer.Tails)
         {
             if (!tail.Fenced) tails[tail.Partition] = tail.Sequence;
         }
-        var heard = new Dictionary<(string, string), Dictionary<int, long>>();
+        var heard = new Dictionary<(Listener, string), Dictionary<int, long>>();
         var sinks = definitions.Current.Sinks;
         for (var i = 0; i < batch.Commits.Length; i++)
         {
@@ -61,15 +61,15 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
             {
                 var partition = Partitions.Of(append.CustomerId, store.Hub.Partitions);
                 if (!tails.TryGetValue(partition, out var reached)) continue;
-                Note(heard, (JournalStreams.Tail, JournalStreams.TailKey), partition, reached);
+                Note(heard, (Listener.Tail, JournalStreams.TailKey), partition, reached);
                 foreach (var entry in append.Entries)
                 {
-                    foreach (var due in entry.Due) Note(heard, (JournalStreams.SystemBell, due.System), partition, reached);
+                    foreach (var due in entry.Due) Note(heard, (Listener.System, due.System), partition, reached);
                     if (IsToldOutside(entry))
                     {
-                        foreach (var sink in sinks) Note(heard, (JournalStreams.SinkBell, sink.Name), partition, reached);
+                        foreach (var sink in sinks) Note(heard, (Listener.Sink, sink.Name), partition, reached);
                     }
-                    if (entry.Keys is not null || entry.Status is not null || !entry.Links.IsEmpty || entry.IsErasure) Note(heard, (JournalStreams.UpkeepBell, JournalStreams.UpkeepKey), partition, reached);
+                    if (entry.Keys is not null || entry.Status is not null || !entry.Links.IsEmpty || entry.IsErasure) Note(heard, (Listener.Upkeep, IUpkeepGrain.Key), partition, reached);
                 }
             }
         }
@@ -80,14 +80,14 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
         !entry.Golden.IsEmpty || !entry.Links.IsEmpty || entry.Status is not null || entry.IsErasure || entry.Revision == 1
         || !entry.MovedIn.IsEmpty || !entry.MovedOut.IsEmpty || !entry.LinksJoined.IsEmpty;
 
-    static void Note(Dictionary<(string, string), Dictionary<int, long>> heard, (string, string) listener, int partition, long reached) =>
+    static void Note(Dictionary<(Listener, string), Dictionary<int, long>> heard, (Listener, string) listener, int partition, long reached) =>
         (CollectionsMarshal.GetValueRefOrAddDefault(heard, listener, out _) ??= [])[partition] = reached;
 
-    void RingHere(Dictionary<(string Space, string Key), Dictionary<int, long>> heard)
+    void RingHere(Dictionary<(Listener Kind, string Key), Dictionary<int, long>> heard)
     {
         foreach (var run in runs.All)
         {
-            var listener = (run.Bell, run.Key);
+            var listener = (run.Kind, run.Key);
             if (!heard.Remove(listener, out var reached)) continue;
             run.Ring(CursorsOf(reached));
         }
@@ -100,7 +100,7 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
         return cursors.MoveToImmutable();
     }
 
-    void Merge((string, string) listener, Dictionary<int, long> reached)
+    void Merge((Listener, string) listener, Dictionary<int, long> reached)
     {
         ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(_gathered, listener, out _);
         if (known is null)
@@ -114,11 +114,19 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
         }
     }
 
+    Task RingAsync(Listener kind, string key, ImmutableArray<PartitionCursor> reached) => kind switch
+    {
+        Listener.System => cluster.GetGrain<IDeliveryGrain>(key).Ring(reached),
+        Listener.Sink => cluster.GetGrain<ISinkGrain>(key).Ring(reached),
+        Listener.Upkeep => cluster.GetGrain<IUpkeepGrain>(key).Ring(reached),
+        _ => cluster.GetStreamProvider(JournalStreams.Provider).GetStream<JournalGrown>(StreamId.Create(JournalStreams.Tail, key)).OnNextAsync(new(reached)),
+    };
+
     async Task SendAsync()
     {
         while (true)
         {
-            Dictionary<(string Space, string Key), Dictionary<int, long>> going;
+            Dictionary<(Listener Kind, string Key), Dictionary<int, long>> going;
             lock (_gate)
             {
                 if (_gathered.Count == 0)
@@ -132,8 +140,7 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
             var since = own.GetTimestamp();
             try
             {
-                var provider = cluster.GetStreamProvider(JournalStreams.Provider);
-                await Task.WhenAll(going.Select(l => provider.GetStream<JournalGrown>(StreamId.Create(l.Key.Space, l.Key.Key)).OnNextAsync(new(CursorsOf(l.Value)))));
+                await Task.WhenAll(going.Select(l => RingAsync(l.Key.Kind, l.Key.Key, CursorsOf(l.Value))));
             }
 #pragma warning disable CA1031 // A signal may be lost: whoever listens looks now and then all the same.
             catch (Exception error)

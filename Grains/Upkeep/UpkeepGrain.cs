@@ -1,20 +1,16 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Options;
 using Orleans.GrainDirectory;
-using Orleans.Runtime;
-using Orleans.Streams.Core;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Grains.Placement;
-using OrleansCrm.Grains.Streaming;
 
 namespace OrleansCrm.Grains.Upkeep;
 
 /// <summary>Keeps one run of upkeep going; the run works beside its turns and blocks none.</summary>
-[GrainType("upkeep"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive, ImplicitStreamSubscription(JournalStreams.UpkeepBell)]
-public sealed class UpkeepGrain(OutgoingParts parts, IOptions<UpkeepOptions> options) : Grain, IUpkeepGrain, IStreamSubscriptionObserver
+[GrainType("upkeep"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name), KeepAlive]
+public sealed class UpkeepGrain(OutgoingParts parts, IOptions<UpkeepOptions> options) : Grain, IUpkeepGrain
 {
     UpkeepRun? _run;
 
@@ -30,8 +26,6 @@ public sealed class UpkeepGrain(OutgoingParts parts, IOptions<UpkeepOptions> opt
         _run?.Ring(reached);
         return Task.CompletedTask;
     }
-
-    public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => Bells.Hear(handleFactory, Ring);
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
-using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
@@ -10,16 +9,16 @@ using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Delivery;
-using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Grains.Upkeep;
 
 /// <summary>One run of what the hub does by itself: one task after the other, a bounded piece of each at a time, all of it safe to repeat.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "Without timers and wait handles they hold nothing that must be given back.")]
 sealed class UpkeepRun : ILocalRun
 {
     const int PageMax = 1_000;
     const int PagesAtOnce = 32;
-    static readonly DeliveryLane Lane = new("upkeep/" + JournalStreams.UpkeepKey);
+    static readonly DeliveryLane Lane = new("upkeep/" + IUpkeepGrain.Key);
     static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     static readonly TimeSpan KeysEvery = TimeSpan.FromMinutes(10);
     static readonly TimeSpan ReferencesEvery = TimeSpan.FromMinutes(10);
@@ -53,6 +52,7 @@ sealed class UpkeepRun : ILocalRun
     DateTimeOffset _resolveFrom;
     DateTimeOffset _keysAt;
     DateTimeOffset _referencesAt;
+    DateTimeOffset _referencesNotBefore;
     DateTimeOffset _parkedAt;
     DateTimeOffset _trimAt;
     bool _full;
@@ -74,11 +74,11 @@ sealed class UpkeepRun : ILocalRun
         _loop = Task.Run(LoopAsync);
     }
 
-    public string Key => JournalStreams.UpkeepKey;
+    public string Key => IUpkeepGrain.Key;
 
-    public string Name => JournalStreams.UpkeepKey;
+    public string Name => IUpkeepGrain.Key;
 
-    public string Bell => JournalStreams.UpkeepBell;
+    public Listener Kind => Listener.Upkeep;
 
     public RunFigures Figures => new(Name, 0, _book.Count, 0, Backlog(), 0, CircuitState.Closed);
 
@@ -312,9 +312,9 @@ sealed class UpkeepRun : ILocalRun
     async Task ReleaseReferencesAsync()
     {
         var now = _parts.Clock.Now;
-        if (now < _referencesAt) return;
+        var everywhere = now >= _referencesAt;
+        if (!everywhere && (_linkedIn.Count == 0 || now < _referencesNotBefore)) return;
         var hub = _parts.Definitions.Current;
-        var everywhere = _linkedIn.Count == 0;
         ImmutableArray<string> systems = [.. hub.Systems.Where(s => s.Mode == SystemMode.Live && (everywhere || _linkedIn.Contains(s.Name))).Select(s => s.Name)];
         _linkedIn.Clear();
         foreach (var system in systems)
@@ -328,7 +328,8 @@ sealed class UpkeepRun : ILocalRun
                 after = new(page[^1].CustomerId, page[^1].LinkId);
             }
         }
-        _referencesAt = now + (everywhere ? ReferencesEvery : ReferencesSoonest);
+        _referencesNotBefore = now + ReferencesSoonest;
+        if (everywhere) _referencesAt = now + ReferencesEvery;
     }
 
     async Task ReleaseReferenceAsync(HubDefinition hub, string system, DueLink row)

@@ -62,7 +62,7 @@ public sealed class RestSandbox : IAsyncDisposable
         _app.MapPatch("/api/{object}/{id}", c => ApiAsync(c, FaultOn.Update, (o, id, f) => Store.Update(o, id!, f, options.ApiUser)));
         _app.MapDelete("/api/{object}/{id}", c => ApiAsync(c, FaultOn.Delete, (o, id, _) => Store.Delete(o, id!, options.ApiUser)));
         _app.MapGet("/api/{object}/{id}", c => ApiAsync(c, FaultOn.Read, (o, id, _) => Store.Find(o, id!) is { Deleted: false } r ? new StoreAnswer.Saved(r, false) : new StoreAnswer.Missing()));
-        _app.MapGet("/api/{object}", c => AskAsync(c, FaultOn.List, [], () => Task.FromResult(List(c))));
+        _app.MapGet("/api/{object}", ListAsync);
         _app.MapPost("/admin/faults", AddFaultAsync);
         _app.MapDelete("/admin/faults", c =>
         {
@@ -184,7 +184,7 @@ public sealed class RestSandbox : IAsyncDisposable
         return answer;
     }
 
-    (int Status, JsonNode? Body) Answer(StoreAnswer answer, FaultOn on) => answer switch
+    static (int Status, JsonNode? Body) Answer(StoreAnswer answer, FaultOn on) => answer switch
     {
         StoreAnswer.Saved when on == FaultOn.Delete => (204, null),
         StoreAnswer.Saved saved => (saved.IsNew ? 201 : 200, saved.Record.ToJson()),
@@ -192,6 +192,8 @@ public sealed class RestSandbox : IAsyncDisposable
         StoreAnswer.Taken taken => (409, Error("DUPLICATE", [taken.Property], taken.ExistingId)),
         _ => (507, Error("FULL", [], null)),
     };
+
+    Task ListAsync(HttpContext context) => AskAsync(context, FaultOn.List, [], () => Task.FromResult(List(context)));
 
     (int Status, JsonNode? Body) List(HttpContext context)
     {
@@ -211,7 +213,7 @@ public sealed class RestSandbox : IAsyncDisposable
         return (200, body);
     }
 
-    async Task AdminAsync(HttpContext context, Func<string, string?, IReadOnlyDictionary<string, string>, StoreAnswer> act)
+    static async Task AdminAsync(HttpContext context, Func<string, string?, IReadOnlyDictionary<string, string>, StoreAnswer> act)
     {
         var isDelete = HttpMethods.IsDelete(context.Request.Method);
         var fields = isDelete ? new Dictionary<string, string>(StringComparer.Ordinal) : await ReadFieldsAsync(context);

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using OrleansCrm.Connectors;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;

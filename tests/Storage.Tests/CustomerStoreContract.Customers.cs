@@ -31,6 +31,20 @@ public abstract partial class CustomerStoreContract
     }
 
     [Fact]
+    public async Task A_history_is_read_in_pages_and_has_the_customers_own_entries_only()
+    {
+        await AppendAsync(Commit("cus_1", 0, entries: 5), Commit("cus_2", 0, entries: 2));
+        await Store.SaveSnapshotsAsync([Customer("cus_1", 4)], Token); // a snapshot takes nothing away from it
+
+        var first = await Store.ReadHistoryAsync("cus_1", 0, 3, Token);
+        var rest = await Store.ReadHistoryAsync("cus_1", 3, 100, Token);
+
+        Assert.Equal([1L, 2, 3, 4, 5], first.Concat(rest).Select(e => e.Entry.Revision));
+        Assert.All(first.Concat(rest), e => Assert.Equal(("cus_1", PartitionOf("cus_1")), (e.Entry.CustomerId, e.Position.Partition)));
+        Assert.Empty(await Store.ReadHistoryAsync("cus_9", 0, 10, Token));
+    }
+
+    [Fact]
     public async Task Many_customers_load_at_once_in_the_order_asked_for()
     {
         await AppendAsync(Commit("cus_1", 0, entries: 3), Commit("cus_2", 0));

@@ -59,7 +59,7 @@ public sealed class ChangeFeedTests : IAsyncLifetime
         var text = await _gateway.Http.GetStringAsync("/v1/changes");
 
         Assert.Equal(
-            """{"specversion":"1.0","id":"cus_1@5","source":"/hubs/acme","type":"crm.person.changed","subject":"cus_1","time":"2026-03-01T12:00:00+00:00","position":"3:1","data":{"revision":5,"fields":{"email":{"value":"a@b.at","system":"hubspot"},"phone":{"value":null,"system":"hubspot"},"title":{"undetermined":true}},"links":[{"id":"1.1","system":"hubspot","object":"contacts","externalId":"512","state":"linked"}]}}""",
+            """{"specversion":"1.0","id":"cus_1@5","source":"/hubs/acme","type":"crm.person.changed","subject":"cus_1","time":"2026-03-01T12:00:00Z","position":"3:1","data":{"revision":5,"fields":{"email":{"value":"a@b.at","system":"hubspot"},"phone":{"value":null,"system":"hubspot"},"title":{"undetermined":true}},"links":[{"id":"1.1","system":"hubspot","object":"contacts","externalId":"512","state":"linked"}]}}""",
             text.Split('\n')[0]);
     }
 

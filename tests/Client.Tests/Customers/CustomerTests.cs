@@ -35,7 +35,7 @@ public sealed class CustomerTests : IAsyncLifetime
 
         Assert.Equal("\"7\"", response.Headers.ETag!.Tag);
         Assert.Equal(
-            """{"id":"cus_1","recordType":"person","status":"living","revision":7,"fields":{"email":{"value":"anna@example.com","version":3,"system":"hubspot","link":"1.1","setAt":"2026-03-01T12:00:00+00:00","rule":"tier 1"},"phone":{"value":null,"version":7,"system":"shop","link":"1.2","isGuess":true,"rule":"latest"}},"links":[{"id":"1.1","system":"hubspot","object":"contacts","externalId":"512","state":"linked","delivery":"parked","troubles":[{"field":"phone","kind":"refused","code":"INVALID","advice":"Correct it."}]},{"id":"1.2","system":"shop","object":"customers","state":"wanted","delivery":"due"}],"mergeProposals":["cus_9"]}""",
+            """{"id":"cus_1","recordType":"person","status":"living","revision":7,"fields":{"email":{"value":"anna@example.com","version":3,"system":"hubspot","link":"1.1","setAt":"2026-03-01T12:00:00Z","rule":"tier 1"},"phone":{"value":null,"version":7,"system":"shop","link":"1.2","isGuess":true,"rule":"latest"}},"links":[{"id":"1.1","system":"hubspot","object":"contacts","externalId":"512","state":"linked","delivery":"parked","troubles":[{"field":"phone","kind":"refused","code":"INVALID","advice":"Correct it."}]},{"id":"1.2","system":"shop","object":"customers","state":"wanted","delivery":"due"}],"mergeProposals":["cus_9"]}""",
             await response.Content.ReadAsStringAsync());
     }
 
@@ -116,7 +116,7 @@ public sealed class CustomerTests : IAsyncLifetime
         var text = await _gateway.Http.GetStringAsync("/v1/customers/cus_1/explain/phone");
 
         Assert.Equal(
-            """{"customer":"cus_1","field":"phone","golden":{"value":"111","version":3,"system":"hubspot","link":"1.1","setAt":"2026-03-01T12:00:00+00:00","rule":"tier 1"},"claims":[{"link":"1.1","system":"hubspot","object":"contacts","externalId":"512","value":"111","standing":"golden","setAt":"2026-03-01T12:00:00+00:00","editId":"e1","actor":{"kind":"user","id":"u7"}},{"link":"1.2","system":"shop","value":null,"standing":"older","isGuess":true,"editId":"e2","actor":{"kind":"unknown"}}],"deliveries":[{"link":"1.2","system":"shop","object":"customers","externalId":"9","value":"111","rendering":"1 11","goldenVersion":3,"state":"done","startedAt":"2026-03-01T12:00:00+00:00","endedAt":"2026-03-01T12:00:01+00:00"}]}""",
+            """{"customer":"cus_1","field":"phone","golden":{"value":"111","version":3,"system":"hubspot","link":"1.1","setAt":"2026-03-01T12:00:00Z","rule":"tier 1"},"claims":[{"link":"1.1","system":"hubspot","object":"contacts","externalId":"512","value":"111","standing":"golden","setAt":"2026-03-01T12:00:00Z","editId":"e1","actor":{"kind":"user","id":"u7"}},{"link":"1.2","system":"shop","value":null,"standing":"older","isGuess":true,"editId":"e2","actor":{"kind":"unknown"}}],"deliveries":[{"link":"1.2","system":"shop","object":"customers","externalId":"9","value":"111","rendering":"1 11","goldenVersion":3,"state":"done","startedAt":"2026-03-01T12:00:00Z","endedAt":"2026-03-01T12:00:01Z"}]}""",
             text);
     }
 

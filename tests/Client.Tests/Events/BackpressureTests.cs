@@ -105,7 +105,7 @@ public sealed class BackpressureTests
         context.Features.Set<IHttpResponseBodyFeature>(new AnswersTo(answers));
         using var limits = new GatewayLimits(Options.Create(options));
         var shell = new RequestShell(limits, new(), Options.Create(options), TimeProvider.System, NullLogger<RequestShell>.Instance);
-        var stream = shell.Wrap("events-stream", c => new EventStream(c, hub.GetGrain<IIntakeGrain>(0), limits, new(), options, TimeProvider.System, NullLogger.Instance).RunAsync(CancellationToken.None), limits.Streams);
+        var stream = shell.Wrap("events-stream", c => new EventStream(c, new Hub(hub), limits, new(), options, TimeProvider.System, NullLogger.Instance).RunAsync(CancellationToken.None), limits.Streams);
         await stream(context);
     }
 

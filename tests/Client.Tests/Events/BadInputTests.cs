@@ -236,6 +236,16 @@ public sealed class BadInputTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(Given.Structured)]
+    [InlineData(Given.Batch)]
+    public async Task A_client_that_sends_100_MB_all_the_same_gets_the_answer(string contentType)
+    {
+        var response = await _gateway.Http.SendAsync(Given.Post(contentType, new byte[100 << 20]));
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+    }
+
+    [Theory]
     [InlineData(Given.Structured, 1)]
     [InlineData(Given.Batch, 8)]
     public async Task A_body_that_does_not_tell_its_length_is_read_no_further_than_the_bound(string contentType, int megabytes)
@@ -275,6 +285,17 @@ public sealed class BadInputTests : IAsyncLifetime
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
         Assert.Equal("too-many-events", (await response.Json()).Text("reason"));
+    }
+
+    [Fact]
+    public async Task An_event_of_a_batch_that_is_too_long_is_refused_alone()
+    {
+        var large = Given.Line("large").Replace("111", new string('x', 1 << 20), StringComparison.Ordinal);
+
+        var response = await _gateway.Http.SendAsync(Given.Post(Given.Batch, $"[{large},{Given.Line("good")}]"));
+
+        Assert.Equal(["too-long", null], (await response.Json()).EnumerateArray().Select(a => a.Text("reason")));
+        Assert.Equal(["good"], _gateway.Hub.Taken.Select(t => t.Id));
     }
 
     [Fact]

@@ -30,6 +30,7 @@ public sealed class FormTests : IAsyncLifetime
             ["version"] = 42,
             ["since"] = "2026-03-01T11:00:00Z",
             ["batch"] = "import-3",
+            ["creationKey"] = "01JD.2",
         };
 
         var response = await _gateway.Http.SendAsync(Given.Post(Given.Structured, e.ToJsonString()));
@@ -42,7 +43,7 @@ public sealed class FormTests : IAsyncLifetime
         Assert.Equal(new DateTimeOffset(2026, 3, 1, 12, 0, 0, 250, TimeSpan.Zero), taken.Time);
         Assert.Equal(new DateTimeOffset(2026, 3, 1, 11, 0, 0, TimeSpan.Zero), taken.Since);
         Assert.Equal((ActorKind.User, "u7"), (taken.ActorKind, taken.ActorId));
-        Assert.Equal((42, "import-3"), (taken.Version, taken.Batch));
+        Assert.Equal((42, "import-3", "01JD.2"), (taken.Version, taken.Batch, taken.CreationKey));
         Assert.Equal("""{"phone":"111","mail":null}""", Encoding.UTF8.GetString(taken.Fields.Span));
     }
 

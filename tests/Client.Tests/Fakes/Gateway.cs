@@ -35,14 +35,15 @@ sealed class Gateway : IAsyncDisposable
 
     public IPEndPoint EndPoint => new(IPAddress.Loopback, Address.Port);
 
-    public static async Task<Gateway> StartAsync(Action<GatewayOptions>? options = null)
+    /// <param name="grains">Null: the fake hub.</param>
+    public static async Task<Gateway> StartAsync(Action<GatewayOptions>? options = null, IGrainFactory? grains = null)
     {
         var hub = new FakeHub();
         var log = new ConcurrentQueue<string>();
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(new LogKeeper(log));
-        builder.Services.AddSingleton<IGrainFactory>(hub);
+        builder.Services.AddSingleton(grains ?? hub);
         builder.Services.AddGateway();
         if (options is not null) builder.Services.PostConfigure(options);
         var app = builder.Build();

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 using System.Text.Json;
 using CsCheck;
 using OrleansCrm.Connectors.Lines;

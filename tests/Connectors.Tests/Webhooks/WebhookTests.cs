@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 using System.Net;
-using System.Text;
-using CloudNative.CloudEvents;
 using CloudNative.CloudEvents.SystemTextJson;
 using CsCheck;
 using OrleansCrm.Connectors.Http;

@@ -50,11 +50,14 @@ static class Given
     }
 
     public static Customer Offer(Customer? customer, List<JournalEntry> entries, HubDefinition hub, string id, Edit edit) =>
-        Ask(customer, entries, hub, id, new CustomerCall.Offer(edit, Noon.AddHours(6), Adopt: true));
+        Ask(customer, entries, hub, id, new CustomerCall.Offer(edit, Now(entries), Adopt: true));
+
+    // A second passes with each entry: what is heard after a write was announced is heard later.
+    static DateTimeOffset Now(List<JournalEntry> entries) => Noon.AddHours(6).AddSeconds(entries.Count);
 
     public static Customer Ask(Customer? customer, List<JournalEntry> entries, HubDefinition hub, string id, CustomerCall call)
     {
-        var decision = CustomerDecision.Decide(id, customer, [new(1, call)], hub, Noon.AddHours(6));
+        var decision = CustomerDecision.Decide(id, customer, [new(1, call)], hub, Now(entries));
         if (decision.Entry is not null) entries.Add(decision.Entry);
         return decision.Next!;
     }

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Domain.Values;
 using Xunit;
 using static OrleansCrm.Domain.Tests.Customers.Given;
 

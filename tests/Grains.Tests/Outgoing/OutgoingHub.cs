@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansCrm.Domain.Connecting;
+using OrleansCrm.Domain.Definitions.Reading;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Delivery;
@@ -31,7 +32,7 @@ sealed class OutgoingHub : IAsyncDisposable
     public ISinkGrain HookSink => Cluster.Cluster.Client.GetGrain<ISinkGrain>("hook");
 
     /// <summary>A shop reports persons; the desk gets them. A hook is told.</summary>
-    public static string Definition(string desk = "mode: live", string sink = "", string person = "", string more = "") =>
+    public static string Definition(string desk = "mode: live", string sink = "", string person = "", string contacts = "", string more = "") =>
         $$"""
         hub: small
         futureTolerance: 2s
@@ -44,8 +45,13 @@ sealed class OutgoingHub : IAsyncDisposable
               email: email
               name: text
               phone: { type: text, policy: latest }
-              friend: { type: reference, to: person }
+              # To a kind of record that the shop has none of: what it says is the hub's own id, then.
+              friend: { type: reference, to: club }
             {{person}}
+          club:
+            identity: [name]
+            defaults: { data: none, owners: [shop, desk] }
+            fields: { name: text }
         systems:
           shop:
             connector: rest
@@ -55,18 +61,21 @@ sealed class OutgoingHub : IAsyncDisposable
                 fields: { email: email, name: name, phone: phone, friend: friend }
           desk:
             connector: rest
+            maxCallTime: 2s
             {{desk}}
             retryPolicy: { maxRetries: 8, backoff: constant, delay: 100ms }
             mappings:
               contacts:
                 recordType: person
                 delete: delete
+                {{contacts}}
                 fields: { email: email, name: name, phone: phone, friend: friend }
         {{(sink.Length == 0 ? "" : $$"""
         sinks:
           hook:
             connector: webhook
             settings: { url: "https://example.com/hook" }
+            auth: { secret: env:HOOK_SECRET }
             {{sink}}
         """)}}
         {{more}}
@@ -75,10 +84,11 @@ sealed class OutgoingHub : IAsyncDisposable
     public static async Task<OutgoingHub> StartAsync(string? definition = null, int silos = 1, ICustomerStore? store = null, FakeSystems? systems = null)
     {
         systems ??= new();
+        Assert.Empty(HubDefinitionReader.Read(definition ??= Definition()).Errors.Select(e => e.ToString()));
         var cluster = await HubCluster.StartAsync(
             silos,
             store,
-            definition: definition ?? Definition(),
+            definition: definition,
             with: silo =>
             {
                 silo.Services.AddSingleton<IConnectorCatalog>(systems);

@@ -1,5 +1,4 @@
 using OrleansCrm.Domain.Committing;
-using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
 
 namespace OrleansCrm.Simulation;

@@ -117,6 +117,10 @@ sealed partial class World
         if (!record.Object.Habits[f].Mapped) return true;
         if (link.Fields.Get(field.Name) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return false;
 
+        // Where a clock is further off than declared, which came first, a report or a write of ours, is anybody's guess.
+        if (link.Fields.Get(field.Name) is { Writes.Length: > 0 } && !_systems[index].Plan.ClockIsWithinTolerance) return false;
+        if (IsRendered(link, field.Name, record.Object.Habits[f], _systems[index].Plan)) return false;
+
         Save? last = null;
         var value = FieldValue.Cleared;
         var (isOurs, confirmsOurs) = (false, false);
@@ -192,6 +196,17 @@ sealed partial class World
             {
                 if (string.Equals(said.Field, field, StringComparison.Ordinal)) return true;
             }
+        }
+        return false;
+    }
+
+    /// <summary>Whether the system may have saved a value of ours in its own way, and no answer told so: by the rule of renderings its report is an edit, until something ties it to our write.</summary>
+    static bool IsRendered(Link link, string field, FieldHabit habit, SystemPlan plan)
+    {
+        if (plan.ReceiptTellsStored || link.Fields.Get(field) is not { } evidence) return false;
+        foreach (var write in evidence.Writes)
+        {
+            if (FakeSystem.Render(habit, write.Value) != write.Value) return true;
         }
         return false;
     }

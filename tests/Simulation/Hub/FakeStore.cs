@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Journal;

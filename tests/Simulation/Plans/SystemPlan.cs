@@ -103,8 +103,11 @@ sealed class SystemPlan
     public long Skew { get; init; }
 
     /// <summary>Whether its clock and its rounding stay within what the definition declares, and the declaration is not so wide that the order of a write and an edit is anybody's guess.</summary>
-    public bool ClockIsAsDeclared =>
-        Math.Abs(Skew) + (Times == TimePrecision.Second ? TimeSpan.TicksPerSecond : 0) + TimeSpan.TicksPerSecond / 4 <= Math.Min(Definition.ClockTolerance.Ticks, 2 * TimeSpan.TicksPerSecond);
+    public bool ClockIsAsDeclared => ClockIsWithinTolerance && ClockError <= 2 * TimeSpan.TicksPerSecond;
+
+    public bool ClockIsWithinTolerance => ClockError <= Definition.ClockTolerance.Ticks;
+
+    long ClockError => Math.Abs(Skew) + (Times == TimePrecision.Second ? TimeSpan.TicksPerSecond : 0) + TimeSpan.TicksPerSecond / 4;
 
     public long ReportDelayMax { get; init; }
 

@@ -1,0 +1,57 @@
+using System.Diagnostics;
+
+namespace OrleansCrm.Cells.Arena;
+
+/// <summary>A network namespace per silo, joined by a bridge on this machine, so that one can be cut off from the others. Needs root and iproute2.</summary>
+sealed class Networks : IDisposable
+{
+    readonly string _bridge;
+    readonly string[] _names;
+
+    public Networks(int count)
+    {
+        var id = Environment.ProcessId % 10_000;
+        _bridge = $"crm{id}";
+        _names = [.. Enumerable.Range(0, count).Select(i => $"crm{id}-{i}")];
+        Ip("link", "add", _bridge, "type", "bridge");
+        Ip("addr", "add", Gateway + "/24", "dev", _bridge);
+        Ip("link", "set", _bridge, "up");
+        for (var i = 0; i < count; i++)
+        {
+            Ip("netns", "add", _names[i]);
+            Ip("link", "add", Outer(i), "type", "veth", "peer", "name", "eth0", "netns", _names[i]);
+            Ip("link", "set", Outer(i), "master", _bridge, "up");
+            Ip("-n", _names[i], "link", "set", "lo", "up");
+            Ip("-n", _names[i], "addr", "add", Address(i) + "/24", "dev", "eth0");
+            Ip("-n", _names[i], "link", "set", "eth0", "up");
+        }
+    }
+
+    /// <summary>This machine, as the namespaces see it.</summary>
+    public const string Gateway = "10.99.31.1";
+
+    public static string Address(int index) => $"10.99.31.{index + 10}";
+
+    public string Name(int index) => _names[index];
+
+    /// <summary>Nothing goes in or out any more.</summary>
+    public void Cut(int index) => Ip("link", "set", Outer(index), "down");
+
+    public void Join(int index) => Ip("link", "set", Outer(index), "up");
+
+    public void Dispose()
+    {
+        foreach (var name in _names) Ip("netns", "del", name);
+        Ip("link", "del", _bridge);
+    }
+
+    string Outer(int index) => $"{_bridge}v{index}";
+
+    static void Ip(params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true }) ?? throw new InvalidOperationException("The program ip is needed (Debian: iproute2).");
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0) throw new InvalidOperationException($"ip {string.Join(' ', arguments)} failed: {error.Trim()}");
+    }
+}

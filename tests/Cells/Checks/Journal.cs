@@ -1,0 +1,79 @@
+using System.Text.Json;
+using OrleansCrm.Cells.Arena;
+
+namespace OrleansCrm.Cells.Checks;
+
+/// <summary>Everything that the hub's change feed tells, from the beginning to its tail.</summary>
+sealed class Journal
+{
+    readonly Dictionary<string, List<long>> _revisions = new(StringComparer.Ordinal);
+    readonly Dictionary<string, Dictionary<string, string>> _folded = new(StringComparer.Ordinal);
+    readonly Dictionary<(string System, string Id), int> _edits = [];
+    readonly Dictionary<string, string> _systemOfLink = new(StringComparer.Ordinal);
+
+    /// <summary>Revisions by customer, in the order told.</summary>
+    public IReadOnlyDictionary<string, List<long>> Revisions => _revisions;
+
+    /// <summary>How often an edit stands in the journal.</summary>
+    public int CountOf(string system, string editId) => _edits.GetValueOrDefault((system, editId));
+
+    /// <summary>Golden values as the feed left them, canonical JSON by field.</summary>
+    public IReadOnlyDictionary<string, string> GoldenOf(string customer) => _folded.GetValueOrDefault(customer) ?? [];
+
+    public static async Task<Journal> ReadAsync(HttpClient hub)
+    {
+        var journal = new Journal();
+        string? cursor = null;
+        for (var tail = false; !tail;)
+        {
+            using var answer = await hub.GetAsync($"/v1/changes?include=all&max=1000{(cursor is null ? "" : "&after=" + Uri.EscapeDataString(cursor))}");
+            answer.EnsureSuccessStatusCode();
+            using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync());
+            while (await lines.ReadLineAsync() is { } line)
+            {
+                if (line.Length == 0) continue;
+                using var document = JsonDocument.Parse(line);
+                if (document.RootElement.TryGetProperty("cursor", out var next))
+                {
+                    cursor = next.GetString();
+                    tail = document.RootElement.GetProperty("tail").GetBoolean();
+                }
+                else
+                {
+                    journal.Take(document.RootElement);
+                }
+            }
+        }
+        return journal;
+    }
+
+    void Take(JsonElement change)
+    {
+        var customer = change.GetProperty("subject").GetString()!;
+        var data = change.GetProperty("data");
+        if (!_revisions.TryGetValue(customer, out var revisions)) _revisions.Add(customer, revisions = []);
+        revisions.Add(data.GetProperty("revision").GetInt64());
+        if (data.TryGetProperty("fields", out var fields))
+        {
+            if (!_folded.TryGetValue(customer, out var golden)) _folded.Add(customer, golden = new(StringComparer.Ordinal));
+            foreach (var field in fields.EnumerateObject())
+            {
+                if (field.Value.TryGetProperty("value", out var value)) golden[field.Name] = value.GetRawText();
+                else golden.Remove(field.Name);
+            }
+        }
+
+        var entry = data.GetProperty("entry");
+        if (entry.TryGetProperty("links", out var links))
+        {
+            foreach (var link in links.EnumerateArray()) _systemOfLink[customer + link.GetProperty("id").GetString()] = link.GetProperty("system").GetString()!;
+        }
+        if (!entry.TryGetProperty("edits", out var edits)) return;
+        foreach (var edit in edits.EnumerateArray())
+        {
+            var system = _systemOfLink[customer + edit.GetProperty("link").GetString()];
+            var id = edit.GetProperty("id").GetString()!;
+            _edits[(system, id)] = _edits.GetValueOrDefault((system, id)) + 1;
+        }
+    }
+}
