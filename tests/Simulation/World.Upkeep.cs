@@ -63,6 +63,7 @@ sealed partial class World
                 if (_store.HolderOf(withheld.Key) is null) Ask(id, new CustomerCall.ClaimKey(withheld.Key));
             }
         }
+        if (_theyDecide && !thorough) Decide();
         foreach (var silo in _silos)
         {
             if (!silo.Alive || silo.FrozenUntil > _clock.Now) continue;
@@ -87,10 +88,40 @@ sealed partial class World
         // A limit of nothing is never opened by a new window, only by a number let through.
         var closed = false;
         foreach (var kind in GuardedKinds) closed |= held.HasFlag(kind) && Guard.Limit(_systems[slot.System].Plan.Definition.Guard, kind) == 0;
+        if (_theyDecide && !_draining && _deciders.OneIn(4))
+        {
+            _story?.Add($"a person discards what {held} holds in {_systems[slot.System].Plan.Name}");
+            StepDelivery(silo, slot, new DeliveryMessage.DiscardGuard(held));
+            return;
+        }
         int? next = closed || (_people.OneIn(3) && !_draining) ? _people.Between(1, 3) : null;
         _story?.Add($"a person releases {held} of {_systems[slot.System].Plan.Name}{(next is { } n ? $", the next {n}" : "")}");
         GuardIsReleased(slot.System, held, next);
         StepDelivery(silo, slot, new DeliveryMessage.ReleaseGuard(held, next));
+    }
+
+    /// <summary>People let fields and records go on that wait for them: some are taken now, some come back.</summary>
+    void Decide()
+    {
+        foreach (var id in _store.CustomerIds)
+        {
+            var customer = _store.Peek(id);
+            if (customer.Status != CustomerStatus.Living) continue;
+            foreach (var link in customer.Links)
+            {
+                foreach (var (field, trouble) in link.Troubles)
+                {
+                    if (trouble.Kind != TroubleKind.Watched && _deciders.OneIn(3)) LetGoOn(id, link, field, trouble.Code);
+                }
+                if (link.Trouble is { } whole && _deciders.OneIn(3)) LetGoOn(id, link, "", whole.Code);
+            }
+        }
+    }
+
+    void LetGoOn(string customerId, Link link, string field, string code)
+    {
+        _story?.Add($"a person releases {(field.Length == 0 ? "the whole" : field)} of {customerId} {link.Id} ({code})");
+        Ask(customerId, new CustomerCall.Release(link.Id, field));
     }
 
     void RetryParked(Silo silo, DeliverySlot slot)

@@ -73,6 +73,8 @@ sealed partial class World : IDisposable
     readonly Story? _story;
     readonly Chance _people;
     readonly Chance _wires;
+    readonly Chance _deciders;
+    readonly bool _theyDecide;
     readonly FakeSystem[] _systems;
     readonly List<string> _violations = [];
     readonly int[] _byKind = new int[64];
@@ -88,6 +90,9 @@ sealed partial class World : IDisposable
         _people = chance.Branch(10);
         _wires = chance.Branch(11);
         _faults = chance.Branch(12);
+        // Of their own, so that the worlds in which nobody decides anything are as they were before anybody did.
+        _deciders = chance.Branch(13);
+        _theyDecide = _deciders.OneIn(4);
         _systems = new FakeSystem[plan.Systems.Length];
         for (var i = 0; i < _systems.Length; i++) _systems[i] = new FakeSystem(plan.Systems[i], plan, _clock, chance.Branch(20 + (ulong)i), _story);
         _twin = realStore ? new StoreTwin(_clock, plan.PartitionCount, difference => Violate(3, difference)) : null;
