@@ -1,6 +1,3 @@
-using Orleans.Runtime;
-using Serilog;
-
 namespace OrleansCrm.Silo;
 
 /// <summary>Ends the process when Orleans finds that this silo must not go on: mostly because the others have taken it for dead, after a freeze or a cut network.</summary>
@@ -11,7 +8,7 @@ sealed class SiloFatalErrors(Serilog.Core.Logger log) : IFatalErrorHandler
 
     public bool IsUnexpected(Exception exception) => exception is not OperationCanceledException;
 
-    public void OnFatalException(object? sender, string? context, Exception? exception)
+    public void OnFatalException(object? sender = null, string? context = null, Exception? exception = null)
     {
         log.Fatal(exception, "This silo cannot go on ({Sender}): {Context}. Its customers are answered by the others; start it again.", sender?.GetType().Name, context);
         log.Dispose();

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Text;
 using System.Net;
 using System.Net.Sockets;
@@ -62,7 +61,7 @@ sealed class HttpConnection : IDisposable
             _isFirstChunk = false;
             int end;
             while ((end = Waiting.IndexOf("\r\n"u8)) < 0) await FillAsync();
-            Utf8Parser.TryParse(Waiting[..end], out _chunkLeft, out int _, 'x');
+            if (!Utf8Parser.TryParse(Waiting[..end], out _chunkLeft, out int _, 'x')) throw new IOException("The hub's answer has a chunk without a length.");
             _start += end + 2;
             if (_chunkLeft == 0) return default;
         }

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Tests.Events;
 using OrleansCrm.Client.Tests.Fakes;

@@ -4,7 +4,6 @@ using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Placement;
 using OrleansCrm.Storage.PostgreSql;
 using OrleansCrm.PrivatePostgres;
-using Orleans.Runtime;
 using Xunit;
 
 namespace OrleansCrm.Grains.Tests;

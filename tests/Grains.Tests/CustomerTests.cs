@@ -1,8 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
-using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
-using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;

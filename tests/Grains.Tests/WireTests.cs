@@ -8,7 +8,6 @@ using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
-using OrleansCrm.Grains.Interfaces;
 using OrleansCrm.Grains.Interfaces.Customers;
 using Xunit;
 

@@ -49,7 +49,7 @@ sealed class Networks : IDisposable
 
     static void Ip(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true }) ?? throw new InvalidOperationException("The program ip is needed (Debian: iproute2).");
+        using var process = Process.Start(new ProcessStartInfo("ip", arguments) { UseShellExecute = false, RedirectStandardError = true }) ?? throw new InvalidOperationException("The program ip is needed (Debian: iproute2).");
         var error = process.StandardError.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0) throw new InvalidOperationException($"ip {string.Join(' ', arguments)} failed: {error.Trim()}");

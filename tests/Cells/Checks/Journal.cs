@@ -1,5 +1,4 @@
 using System.Text.Json;
-using OrleansCrm.Cells.Arena;
 
 namespace OrleansCrm.Cells.Checks;
 

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using CsCheck;
 using OrleansCrm.Client.Changes;
 using OrleansCrm.Grains.Interfaces.Reading;

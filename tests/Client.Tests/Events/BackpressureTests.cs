@@ -3,13 +3,11 @@ using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using OrleansCrm.Client.Events;
 using OrleansCrm.Client.Requests;
 using OrleansCrm.Client.Tests.Fakes;
-using OrleansCrm.Grains.Interfaces.Intake;
 
 namespace OrleansCrm.Client.Tests.Events;
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using OrleansCrm.Client.Tests.Fakes;
-using OrleansCrm.Grains.Interfaces.Intake;
 
 namespace OrleansCrm.Client.Tests.Events;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.Extensions.DependencyInjection;
 using OrleansCrm.Connectors;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;
