@@ -217,6 +217,24 @@ public sealed class FieldEvidence
             if (by.Actor.Kind == ActorKind.Hub && IsOursByMark(by) && KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved && (!rules.IsRefusal(value) || by.Actor.Kind == ActorKind.Hub || Explains(write, by))) return true;
         }
+        return MaySpeakOfForgotten(value, by, rules);
+    }
+
+    /// <summary>Whether a report with our mark speaks of a time before all writes that are still known, where others have been forgotten.</summary>
+    /// <remarks>
+    /// A record that we write often, and whose reports come late, reports writes that have left our memory. Each taken for an edit would be
+    /// written to the other systems, which report that late as well: nothing would ever come to rest. What automation did in those
+    /// transactions is lost instead; we have written over it since. A refusal of consent is never lost, and not many values can go to and fro with it.
+    /// </remarks>
+    bool MaySpeakOfForgotten(FieldValue value, EditEvidence by, FieldRules rules)
+    {
+        if (by.Actor.Kind != ActorKind.Hub || Writes.Length < WritesMax || rules.IsRefusal(value)) return false;
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State != IntentState.Done || write.Refused) continue;
+            if (by.Version is { } version && write.Intent.SavedVersion is { } saved) return version < saved;
+            return by.TimeTold && by.Time < (write.Intent.SavedAt ?? write.Intent.Start - rules.ClockTolerance);
+        }
         return false;
     }
 
