@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Mapping;
+using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -101,7 +102,7 @@ public static class Planner
         if (mapping.Create == CreatePolicy.Never) return LinkPlan.Nothing.Instance;
         foreach (var required in mapping.RequiredToCreate)
         {
-            if (customer.Value(required) is not { IsBlank: false }) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+            if (customer.Value(required) is not { IsBlank: false } || IsKeptBack(customer, required, hub)) return new LinkPlan.Wait("required:" + required, WakesItself: true);
         }
         var fields = ImmutableArray.CreateBuilder<FieldWrite>(mapping.Outgoing.Length);
         ImmutableArray<string> held = [];
@@ -113,12 +114,20 @@ public static class Planner
                 held = held.Add(mapped.Field);
                 continue;
             }
-            if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
+            if (IsUnresolved(customer, mapped.Field, golden.Value, hub) || IsKeptBack(customer, mapped.Field, hub)) continue;
             fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
         if (fields.Count > 0) return new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
         return held.IsEmpty ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : ForAPerson(link, held);
     }
+
+    /// <summary>Whether a field says yes, and a create must not: another customer holds our identity key.</summary>
+    /// <remarks>
+    /// A report of the new record may come before our receipt, and nothing but that key tells whose it is: the yes that we wrote would be taken for a
+    /// person's, and undo the other's refusal. Once the record is linked here the yes is written like any other value.
+    /// </remarks>
+    static bool IsKeptBack(Customer customer, string field, HubDefinition hub) =>
+        !customer.Withheld.IsEmpty && hub.RecordType(customer.RecordType)?.ConsentOf(field) is { } status && customer.Value(status) == FieldResolver.Granted;
 
     static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, bool probe)
     {

@@ -10,9 +10,11 @@ namespace OrleansCrm.Grains.Customers;
 
 /// <summary>The shell of <see cref="CustomerActivation"/>: carries out what it wants done, and keeps it small while nobody asks.</summary>
 /// <remarks>Calls interleave, so that they queue in the machine while a commit is under way; all of it runs on the activation's scheduler.</remarks>
-[GrainType("customer"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name)]
+[GrainType(TypeName), PartitionPlacement, GrainDirectory(PartitionDirectory.Name)]
 public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 {
+    internal const string TypeName = "customer";
+
     readonly CustomerServices _services;
     TaskScheduler? _scheduler;
 

@@ -7,6 +7,7 @@ using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
+using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
@@ -17,7 +18,7 @@ namespace OrleansCrm.Grains.Intake;
 [GrainType("intake"), StatelessWorker]
 public sealed class IntakeGrain(
     IGrainContext context,
-    IGrainFactory grains,
+    CustomerReferences customers,
     ICustomerStore store,
     HubDefinitions definitions,
     HubClock clock,
@@ -202,18 +203,18 @@ public sealed class IntakeGrain(
 
     async Task OfferAsync(string customerId, List<IntakeEffect.Offer> offers)
     {
-        var customer = grains.GetGrain<ICustomerGrain>(customerId);
+        var customer = customers.Of(customerId);
         for (var tries = 0; ; tries++)
         {
-            var again = new List<IntakeEffect.Offer>();
-            var answers = await AskAsync(customer, offers);
+            List<IntakeEffect.Offer>? again = null;
+            var answers = await AskAsync(customer, customerId, offers);
             for (var i = 0; i < offers.Count; i++)
             {
-                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && tries < _calls.TriesMax) again.Add(offers[i]);
+                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && tries < _calls.TriesMax) (again ??= []).Add(offers[i]);
                 else _machine.Step(new IntakeMessage.Answered(offers[i].Ticket, customerId, answers[i]), definitions.Current, _effects);
             }
             CarryOut();
-            if (again.Count == 0) return;
+            if (again is null) return;
             offers = again;
             var bound = Math.Min(_calls.Backoff.TotalMilliseconds * Math.Pow(2, tries), BackoffMax.TotalMilliseconds);
             await Task.Delay(TimeSpan.FromMilliseconds(bound * (0.5 + chance.Next() / 2)), time);
@@ -221,17 +222,24 @@ public sealed class IntakeGrain(
     }
 
     /// <summary>A customer that cannot be reached says "try again" too: whether it has recorded anything, nobody knows.</summary>
-    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, List<IntakeEffect.Offer> offers)
+    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, string customerId, List<IntakeEffect.Offer> offers)
     {
         try
         {
-            return await customer.Ask([.. offers.Select(o => (CustomerCall)o.Call)], definitions.Current.Version);
+            return await customer.Ask(Calls(offers), definitions.Current.Version);
         }
         catch (Exception error)
         {
-            logger.CustomerNotReached(customer.GetPrimaryKeyString(), error.GetType().Name);
+            logger.CustomerNotReached(customerId, error.GetType().Name);
             return [.. Enumerable.Repeat<CustomerAnswer>(new CustomerAnswer.TryAgain(error is TimeoutException ? TimedOut : "unreachable"), offers.Count)];
         }
+    }
+
+    static ImmutableArray<CustomerCall> Calls(List<IntakeEffect.Offer> offers)
+    {
+        var calls = new CustomerCall[offers.Count];
+        for (var i = 0; i < calls.Length; i++) calls[i] = offers[i].Call;
+        return ImmutableCollectionsMarshal.AsImmutableArray(calls);
     }
 }
 

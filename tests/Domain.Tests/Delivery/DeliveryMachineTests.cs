@@ -216,6 +216,20 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void What_waits_until_a_time_that_the_customer_knows_is_asked_again_then()
+    {
+        StartWith("a");
+        Begun("a", new BeginAnswer.Wait("settling", Until: _now.AddMinutes(1)));
+        SaveAll();
+
+        Pass(TimeSpan.FromSeconds(59));
+        Assert.Null(Take<DeliveryEffect.Begin>());
+
+        Pass(TimeSpan.FromSeconds(2));
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
+    }
+
+    [Fact]
     public void Operations_booked_ahead_are_counted_for_the_time_in_which_they_may_start()
     {
         _hub = Hub(changes: 1);

@@ -26,7 +26,7 @@ sealed partial class World
                 foreach (var golden in entry.Golden)
                 {
                     if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
-                    if (ShowsALaterWord(entry, golden) || MayBeANo(id, entry, golden)) continue;
+                    if (ShowsALaterWord(Fold(id).RecordType, entry, golden) || MayBeANo(id, entry, golden)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
                     Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
@@ -39,12 +39,24 @@ sealed partial class World
     /// An echo shows that our value held when it was saved. Where somebody set the record's older value again after that, the echo is
     /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs, which was said later.
     /// </summary>
-    bool ShowsALaterWord(JournalEntry entry, GoldenChange change)
+    /// <remarks>A group goes as one: a later word on one of its parts moves them all. In a set the word may be what took a member away: the others stay golden by whoever claims them.</remarks>
+    bool ShowsALaterWord(string recordType, JournalEntry entry, GoldenChange change)
+    {
+        var type = Newest.RecordType(recordType)!;
+        if (type.Field(change.Field)?.Group is not { } group || type.Group(group) is not { } parts) return ShowsALaterWord(entry, change, PolicyOf(type, change.Field).Strategy == Strategy.Set);
+        foreach (var part in entry.Golden)
+        {
+            if (parts.Fields.Contains(part.Field) && ShowsALaterWord(entry, part, isSet: false)) return true;
+        }
+        return false;
+    }
+
+    bool ShowsALaterWord(JournalEntry entry, GoldenChange change, bool isSet)
     {
         if (change.Golden is not { } golden) return false;
         foreach (var edit in entry.Edits)
         {
-            if (!string.Equals(edit.LinkId, golden.LinkId, StringComparison.Ordinal)) continue;
+            if (!isSet && !string.Equals(edit.LinkId, golden.LinkId, StringComparison.Ordinal)) continue;
             if (SaveOf(edit.By.EditId, out var record, out _) is not { } echoed) continue;
             var field = _plan.Types[record!.Object.Type].IndexOf(change.Field);
             foreach (var save in record.Saves)
@@ -52,7 +64,8 @@ sealed partial class World
                 if (save.Version <= echoed.Version) continue;
                 foreach (var saved in save.Fields)
                 {
-                    if (saved.Field == field && saved.By is Saver.Human or Saver.Flow && saved.After == golden.Value && saved.Before != saved.After) return true;
+                    if (saved.Field != field || saved.By is not (Saver.Human or Saver.Flow) || saved.Before == saved.After) continue;
+                    if (isSet || saved.After == golden.Value) return true;
                 }
             }
         }
