@@ -55,6 +55,11 @@ public sealed record Customer
     /// <summary>Consent refused by records that have left (unmerge): the refusal stays with everyone whom it may concern.</summary>
     public FieldMap<Stamp> Refusals { get; init; } = FieldMap.Empty<Stamp>();
 
+    /// <summary>Where the references that its records make lead, by reference as said: a customer's id, or empty while nobody is known.</summary>
+    public ImmutableSortedDictionary<string, string> Referred { get; init; } = NothingReferred;
+
+    static readonly ImmutableSortedDictionary<string, string> NothingReferred = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+
     /// <summary>A deletion that waits for evidence of a merge, conversion or restore; null: none.</summary>
     public PendingDeletion? PendingDeletion { get; init; }
 

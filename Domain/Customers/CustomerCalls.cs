@@ -12,8 +12,9 @@ public abstract record CustomerCall
     /// <summary>Takes an edit of one of its source records.</summary>
     /// <param name="Adopt">Link the source record to this customer if nobody holds it yet; else an unknown record is answered <see cref="CustomerAnswer.NotMine"/>.</param>
     /// <param name="Found">Let the customer come into being if it does not exist yet: only for an id that was made for this edit.</param>
+    /// <param name="Referrals">Where the edit's references lead, as far as was found out; default: none was looked up.</param>
     [GenerateSerializer, Immutable, Alias("crm.CustomerCall.Offer")]
-    public sealed record Offer(Edit Edit, DateTimeOffset ReceivedAt, bool Adopt = false, bool Found = true) : CustomerCall;
+    public sealed record Offer(Edit Edit, DateTimeOffset ReceivedAt, bool Adopt = false, bool Found = true, ImmutableArray<Referral> Referrals = default) : CustomerCall;
 
     /// <summary>Plans one link and, where there is something to write, records the intent. Answered by a <see cref="BeginAnswer"/>.</summary>
     /// <param name="Allowed">What the system's guard lets through now; a plan that needs more waits.</param>
@@ -41,6 +42,14 @@ public abstract record CustomerCall
     /// <summary>Undoes edits: they claim nothing any more, and what they set is set back everywhere, also where they were made. Answered by an <see cref="OfferAnswer"/>.</summary>
     [GenerateSerializer, Immutable, Alias("crm.CustomerCall.Undo")]
     public sealed record Undo(ImmutableArray<Undoing> Edits) : CustomerCall;
+
+    /// <summary>Takes to heart where references lead. What it does not refer to, it passes over. Answered by an <see cref="OfferAnswer"/>.</summary>
+    [GenerateSerializer, Immutable, Alias("crm.CustomerCall.Refer")]
+    public sealed record Refer(ImmutableArray<Referral> Referrals) : CustomerCall;
+
+    /// <summary>A customer that this one may refer to has a record in a system by now: what waits there for that goes on. Answered by an <see cref="OfferAnswer"/>.</summary>
+    [GenerateSerializer, Immutable, Alias("crm.CustomerCall.Arrived")]
+    public sealed record Arrived(string CustomerId, string System) : CustomerCall;
 
     /// <summary>A person's decision about a parked or contested field of a link: write again. Answered by an <see cref="OfferAnswer"/>.</summary>
     [GenerateSerializer, Immutable, Alias("crm.CustomerCall.Release")]

@@ -34,7 +34,7 @@ public sealed record Decision(
 /// Decides what a customer makes of calls: takes in what was said and done, resolves, plans, and puts all of it into one
 /// entry. Pure; made for one decision and thrown away.
 /// </summary>
-public sealed class CustomerDecision
+public sealed partial class CustomerDecision
 {
     readonly string _id;
     readonly HubDefinition _hub;
@@ -119,6 +119,8 @@ public sealed class CustomerDecision
                     _offers.Add((ticket, null!, ""));
                     break;
                 case CustomerCall.Release release: Take(ticket, release); break;
+                case CustomerCall.Refer refer: Take(ticket, refer); break;
+                case CustomerCall.Arrived arrived: Take(ticket, arrived); break;
                 case CustomerCall.Undo undo:
                     _undone = _undone.AddRange(undo.Edits.Where(u => _customer?.Link(u.LinkId) is not null));
                     _resolveAll = true;
@@ -175,7 +177,9 @@ public sealed class CustomerDecision
             return;
         }
         var idHash = Hash(edit.Id);
+        // Of what was said, wherever it leads by now: a retry is the same edit.
         var contentHash = HashContent(edit);
+        edit = Led(edit, offer.Referrals);
         foreach (var recent in RecentOf(link))
         {
             if (recent.IdHash != idHash) continue;
@@ -194,6 +198,7 @@ public sealed class CustomerDecision
         {
             _edits.Add(new(link.Id, edit.Kind, by, kept, new(idHash, contentHash, edit.Time is null ? by.Time : null), edit.Into));
             foreach (var field in kept) _touched.Add(field.Field);
+            KeepReferences(kept, offer.Referrals);
             if (gone || link.LastGone is not null) _resolveAll = true;
             if (edit.Into is { } into) Follow(link, into);
         }
@@ -352,7 +357,7 @@ public sealed class CustomerDecision
         }
         switch (end.Outcome)
         {
-            case WriteOutcome.Done done: Took(ticket, link, intent, done.ExternalId, done.Stored, done.At, done.Version, readBack: false); break;
+            case WriteOutcome.Done done: Took(ticket, link, intent, done.ExternalId, Led(done.Stored, done.Referrals), done.At, done.Version, readBack: false); break;
             case WriteOutcome.Throttled throttled: NotTaken(ticket, link, throttled.Code, throttled.Until, counts: false); break;
             case WriteOutcome.Transient transient: NotTaken(ticket, link, transient.Code, null, counts: true); break;
             case WriteOutcome.Ambiguous ambiguous when _hub.Planted == PlantedFault.AmbiguousIsFailure: NotTaken(ticket, link, ambiguous.Code, null, counts: true); break;
@@ -387,6 +392,7 @@ public sealed class CustomerDecision
         foreach (var (name, evidence) in link.Fields)
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
+            if (link.Troubles.Get(name) is { Kind: TroubleKind.Waiting }) _troubles.Add(new(link.Id, name, null));
             if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
@@ -400,7 +406,7 @@ public sealed class CustomerDecision
             }
             else
             {
-                edits.Add(new(name, value));
+                edits.Add(new(name, value, SaidIn(name)));
                 // Nobody knows what it held: as likely it left that as it was, and then ours never held.
                 if (write.Before is null && !readBack && intent.Kind != WriteKind.Create) receipts.Add(new(name, null, Refused: true));
             }
@@ -467,11 +473,14 @@ public sealed class CustomerDecision
         var fields = rejected.Fields.IsDefault ? [] : rejected.Fields.RemoveAll(f => link.Fields.Get(f) is null);
         var trouble = fields.IsEmpty ? new RecordTrouble(rejected.Code, advice, _before!.Revision) : null;
         _receipts.Add(new(link.Id, intent.Id, IntentState.NotDone, _now, rejected.Code, Trouble: trouble));
+        var waits = rejected.Code == RefusalCode.UnresolvedReference && !fields.IsEmpty;
         foreach (var field in fields)
         {
-            if (WriteOf(link.Fields.Get(field)!, intent) is { } write) _troubles.Add(Refusal(link, field, rejected.Code, write.GoldenVersion, rejected.Advice));
+            if (WriteOf(link.Fields.Get(field)!, intent) is not { } write) continue;
+            _troubles.Add(waits ? Waiting(link, field, write.GoldenVersion) : Refusal(link, field, rejected.Code, write.GoldenVersion, rejected.Advice));
         }
-        Ended(ticket, link, more => new EndAnswer.Parked(fields, rejected.Code, advice, more && !fields.IsEmpty));
+        if (waits) Ended(ticket, link, more => new EndAnswer.Settled(more));
+        else Ended(ticket, link, more => new EndAnswer.Parked(fields, rejected.Code, advice, more && !fields.IsEmpty));
     }
 
     // A refusal in the middle of a fight does not end it: rounds are counted on.
@@ -525,7 +534,7 @@ public sealed class CustomerDecision
                 Ended(ticket, link, _ => new EndAnswer.Retry(failed.Code, failed.RetryAt, true));
                 break;
             case ReadOutcome.Missing missing: Missed(ticket, link, intent, missing); break;
-            case ReadOutcome.Found found: Found(ticket, link, intent, found); break;
+            case ReadOutcome.Found found: Found(ticket, link, intent, found with { Fields = Led(found.Fields, found.Referrals) }); break;
         }
     }
 
@@ -601,7 +610,7 @@ public sealed class CustomerDecision
     }
 
     /// <summary>The fields in which a read differs from what was known, or was in doubt; those of the write that it settles aside.</summary>
-    static ImmutableArray<FieldEdit> News(Link link, RecordRules rules, ReadOutcome.Found found, Intent? intent)
+    ImmutableArray<FieldEdit> News(Link link, RecordRules rules, ReadOutcome.Found found, Intent? intent)
     {
         var news = ImmutableArray.CreateBuilder<FieldEdit>();
         foreach (var (name, value) in found.Fields)
@@ -611,7 +620,7 @@ public sealed class CustomerDecision
             if (evidence is not null && intent is not null && WriteOf(evidence, intent) is not null) continue;
             var known = evidence?.KnownOf(fieldRules) ?? Known.Nothing;
             if (known.IsCertain && (known.Value == value || (known.Value is null && value.IsCleared))) continue;
-            news.Add(new(name, value));
+            news.Add(new(name, value, SaidIn(name)));
         }
         return news.DrainToImmutable();
     }
@@ -623,6 +632,7 @@ public sealed class CustomerDecision
         var by = new EditEvidence { EditId = $"{link.Id}:{id}", IsChange = false, Time = (told ?? seenAt).ToUniversalTime(), IsHubTime = told is null, Version = version, Actor = actor, ReceivedAt = _now };
         _edits.Add(new(link.Id, EditKind.Observation, by, fields, new(Hash(by.EditId), 0, null)));
         foreach (var field in fields) _touched.Add(field.Field);
+        KeepReferences(fields, _stored?.Told ?? default);
     }
 
     void SawGone(Link link, long intentId, DateTimeOffset at)
@@ -670,9 +680,15 @@ public sealed class CustomerDecision
             LinksJoined = _joined,
             Receipts = [.. _receipts],
             Undone = _undone,
+            Referred = _referred is null ? [] : [.. _referred],
         };
         foreach (var receipt in _receipts) Touch(receipt);
         var evidenced = CustomerFold.ApplyEvidence(_before, entry);
+        if (_referred is not null && Unmade(evidenced) is { IsEmpty: false } unmade)
+        {
+            entry = entry with { Referred = entry.Referred.AddRange(unmade) };
+            evidenced = Referring.Apply(evidenced, unmade);
+        }
         // Forgotten before anything follows from it: what is golden then always follows from what is still there.
         if (Forgetting.In(evidenced, entry, _hub) is { IsEmpty: false } forgotten)
         {
@@ -702,7 +718,7 @@ public sealed class CustomerDecision
         if (keys.Change is { } change) planned = planned with { Keys = change.Held, Withheld = change.Withheld };
         var intents = Announce(planned, entry.Revision);
 
-        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty
+        var hasNews = !(entry.Edits.IsEmpty && entry.Links.IsEmpty && entry.LinksJoined.IsEmpty && entry.Undone.IsEmpty && entry.Receipts.IsEmpty && entry.Golden.IsEmpty && entry.Troubles.IsEmpty && entry.Referred.IsEmpty
             && intents.IsEmpty && keys.Change is null && entry.Status is null)
             || (_before is not null && _before.DefinitionVersion != _hub.Version);
         if (!hasNews)

@@ -49,6 +49,11 @@ public static class CustomerFold
             if (PlaceOf(links, edit.LinkId) is var at and >= 0) links = links.SetItem(at, Apply(links[at], edit));
         }
         foreach (var undoing in entry.Undone) links = Undo(links, undoing);
+        if (!entry.Referred.IsEmpty)
+        {
+            customer = Referring.Apply(customer with { Links = links }, entry.Referred);
+            links = customer.Links;
+        }
         foreach (var forgotten in entry.Forgotten) links = Forget(links, forgotten);
         var refusals = customer.Refusals;
         foreach (var (field, stamp) in entry.Refusals)

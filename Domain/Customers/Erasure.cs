@@ -61,6 +61,7 @@ public static class Erasure
         Keys = null,
         MovedIn = [],
         Undone = [],
+        Referred = [],
         Forgotten = [],
     };
 

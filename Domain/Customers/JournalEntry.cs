@@ -41,6 +41,9 @@ public sealed record JournalEntry
     /// <summary>Edits undone by a person.</summary>
     public ImmutableArray<Undoing> Undone { get; init; } = [];
 
+    /// <summary>Where references lead from here on; applied after what was said and done.</summary>
+    public ImmutableArray<ReferralChange> Referred { get; init; } = [];
+
     /// <summary>What the bounds of memory have pushed out, after all of the above has been added.</summary>
     public ImmutableArray<Forgotten> Forgotten { get; init; } = [];
 

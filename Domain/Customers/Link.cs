@@ -134,14 +134,21 @@ public enum TroubleKind
 
     /// <summary>The system undid our write too often.</summary>
     Contested,
+
+    /// <summary>The customer that the value leads to has no record in the system yet. Tried again at <see cref="FieldTrouble.Until"/>, or when it is told to have one.</summary>
+    Waiting,
 }
 
 /// <summary>Why a field of a link is not delivered, or soon may not be.</summary>
 /// <param name="GoldenVersion">Parked: a newer golden value is tried again.</param>
-/// <param name="Rounds">How often in a row the system undid our write.</param>
+/// <param name="Rounds">How often in a row the system undid our write; waiting: how often it was looked for in vain.</param>
 /// <param name="LastIntent">The write that was undone last: one write counts once.</param>
 /// <param name="Advice">The system's own; null: it gave none, and <see cref="Delivery.Advice.For"/> the code there is the usual one.</param>
-public sealed record FieldTrouble(TroubleKind Kind, string Code, long GoldenVersion, int Rounds = 0, long LastIntent = 0, string? Advice = null);
+public sealed record FieldTrouble(TroubleKind Kind, string Code, long GoldenVersion, int Rounds = 0, long LastIntent = 0, string? Advice = null)
+{
+    /// <summary>Waiting: not tried before this; null otherwise.</summary>
+    public DateTimeOffset? Until { get; init; }
+}
 
 /// <summary>Why a link as a whole is not delivered.</summary>
 /// <param name="AtRevision">A golden value newer than this is tried again.</param>

@@ -26,7 +26,7 @@ public static class Merging
         // A link that only wishes for a record has nothing to bring along.
         var moving = loser.Links.Where(l => l.ExternalId is not null || l.State == LinkState.Creating || l.Fields.Count > 0).Select(Moved(hub)).ToImmutableArray();
         var refusals = hub.Planted == PlantedFault.MergeLoosensConsent ? [] : loser.Refusals.ToImmutableArray();
-        var gained = Settle(survivor, Blank(survivor.Id, survivor, hub, now) with { MovedIn = moving, Refusals = refusals }, type, hub, now, Freed(elsewhere, loser), claim: true);
+        var gained = Settle(survivor, Blank(survivor.Id, survivor, hub, now) with { MovedIn = moving, Refusals = refusals, Referred = Referring.Along(survivor, loser, moving, type) }, type, hub, now, Freed(elsewhere, loser), claim: true);
         var lost = Blank(loser.Id, loser, hub, now) with
         {
             MovedOut = [.. loser.Links.Select(l => l.Id)],
@@ -66,6 +66,7 @@ public static class Merging
             At = now,
             MovedIn = leaving,
             Refusals = refusals,
+            Referred = Referring.Along(null, customer, leaving, type),
         };
         var founded = Settle(null, founding, type, hub, now, Freed(elsewhere, customer), claim: true);
         var records = Records(leaving);

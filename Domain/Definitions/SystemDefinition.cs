@@ -59,6 +59,11 @@ public sealed class SystemDefinition
     /// <summary>The longest that a call may still take effect after it was started. Default 10 minutes.</summary>
     public TimeSpan MaxCallTime { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long a create waits for the records that it refers to; then it is made without, and the reference follows. Default 1 minute; zero: it does not wait.</summary>
+    public TimeSpan ReferenceWait { get; init; } = ReferenceWaitDefault;
+
+    internal static TimeSpan ReferenceWaitDefault { get; } = TimeSpan.FromMinutes(1);
+
     public GuardDefinition Guard { get; init; } = new();
 
     public RetryPolicy Retry { get; init; } = new();

@@ -49,8 +49,8 @@ public static class Planner
 
         var plan = link.State switch
         {
-            LinkState.Wanted => Creation(customer, link, mapping, hub),
-            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub, probe),
+            LinkState.Wanted => Creation(customer, link, mapping, hub, now),
+            LinkState.Linked when !link.IsGone => Update(customer, link, mapping, rules, hub, now, probe),
             _ => LinkPlan.Nothing.Instance,
         };
         if (plan is not LinkPlan.Write) return plan;
@@ -58,6 +58,9 @@ public static class Planner
         if (link.Trouble is { } trouble && !AnyNewer(customer, mapping, trouble.AtRevision)) return new LinkPlan.Park(trouble.Code, trouble.Advice, []);
         return customer.PendingDeletion is null ? plan : new LinkPlan.Wait("deletion-grace", WakesItself: false);
     }
+
+    /// <summary>What the reason of a wait on a reference begins with; the field follows.</summary>
+    public const string Reference = "reference:";
 
     /// <summary>Reason of a wait for a field to come to rest.</summary>
     public const string Settling = "settling";
@@ -97,12 +100,13 @@ public static class Planner
         return new LinkPlan.Write(WriteKind.Delete, [], Operations.Delete);
     }
 
-    static LinkPlan Creation(Customer customer, Link link, MappingDefinition mapping, HubDefinition hub)
+    static LinkPlan Creation(Customer customer, Link link, MappingDefinition mapping, HubDefinition hub, DateTimeOffset now)
     {
         if (mapping.Create == CreatePolicy.Never) return LinkPlan.Nothing.Instance;
         foreach (var required in mapping.RequiredToCreate)
         {
-            if (customer.Value(required) is not { IsBlank: false } || IsKeptBack(customer, required, hub)) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+            if (customer.Value(required) is not { IsBlank: false } value || IsKeptBack(customer, required, hub)) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+            if (IsUnresolved(customer, link, required, value, hub)) return new LinkPlan.Wait(Reference + required, WakesItself: true);
         }
         var fields = ImmutableArray.CreateBuilder<FieldWrite>(mapping.Outgoing.Length);
         ImmutableArray<string> held = [];
@@ -114,7 +118,14 @@ public static class Planner
                 held = held.Add(mapped.Field);
                 continue;
             }
-            if (IsUnresolved(customer, mapped.Field, golden.Value, hub) || IsKeptBack(customer, mapped.Field, hub)) continue;
+            if (IsUnresolved(customer, link, mapped.Field, golden.Value, hub) || IsKeptBack(customer, mapped.Field, hub)) continue;
+            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Waiting } waiting && waiting.GoldenVersion >= golden.Version)
+            {
+                // The one that it refers to goes first. After a while it is made without, unless the system refuses that.
+                var required = mapping.RequiredToCreate.Contains(mapped.Field);
+                if (now < waiting.Until && (required || waiting.Rounds <= 1)) return new LinkPlan.Wait(Reference + mapped.Field, WakesItself: false);
+                if (!required) continue;
+            }
             fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
         if (fields.Count > 0) return new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
@@ -129,11 +140,11 @@ public static class Planner
     static bool IsKeptBack(Customer customer, string field, HubDefinition hub) =>
         !customer.Withheld.IsEmpty && hub.RecordType(customer.RecordType)?.ConsentOf(field) is { } status && customer.Value(status) == FieldResolver.Granted;
 
-    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, bool probe)
+    static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, DateTimeOffset now, bool probe)
     {
         if (mapping.Update == UpdatePolicy.Never) return LinkPlan.Nothing.Instance;
         ImmutableArray<FieldWrite>.Builder? fields = null;
-        string? waits = null;
+        string? unresolved = null, absent = null;
         ImmutableArray<string> held = [];
         foreach (var mapped in mapping.Outgoing)
         {
@@ -143,16 +154,22 @@ public static class Planner
                 held = held.Add(mapped.Field);
                 continue;
             }
-            if (IsUnresolved(customer, mapped.Field, golden.Value, hub))
+            if (IsUnresolved(customer, link, mapped.Field, golden.Value, hub))
             {
-                waits ??= mapped.Field;
+                unresolved ??= mapped.Field;
+                continue;
+            }
+            if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Waiting } waiting && waiting.GoldenVersion >= golden.Version && now < waiting.Until)
+            {
+                absent ??= mapped.Field;
                 continue;
             }
             if (probe) return SomeUpdate;
             fields ??= ImmutableArray.CreateBuilder<FieldWrite>(4);
             fields.Add(new(mapped.Field, golden.Value, golden.Version, known.Sure, rendered));
         }
-        if (fields is null && waits is not null) return new LinkPlan.Wait("reference:" + waits, WakesItself: true);
+        if (fields is null && absent is not null) return new LinkPlan.Wait(Reference + absent, WakesItself: false);
+        if (fields is null && unresolved is not null) return new LinkPlan.Wait(Reference + unresolved, WakesItself: true);
         if (fields is null) return held.IsEmpty ? LinkPlan.Nothing.Instance : ForAPerson(link, held);
         CompleteGroups(customer, link, mapping, rules, hub, fields);
         var writes = fields.DrainToImmutable();
@@ -214,7 +231,7 @@ public static class Planner
             {
                 if (mapped.Field.Length == 0 || rules.Field(mapped.Field)?.Field.Group != group || fields.Any(f => f.Field == mapped.Field)) continue;
                 if (customer.Golden.Get(mapped.Field) is not { } golden || link.Troubles.Get(mapped.Field) is { Kind: not TroubleKind.Watched }) continue;
-                if (IsUnresolved(customer, mapped.Field, golden.Value, hub)) continue;
+                if (IsUnresolved(customer, link, mapped.Field, golden.Value, hub)) continue;
                 var known = link.Fields.Get(mapped.Field)?.KnownOf(rules.Field(mapped.Field)!) ?? Known.Nothing;
                 // Blank over blank would be harmless, but for what somebody may have entered just now: that is not ours to take away.
                 if (golden.Value.IsBlank && known is { IsCertain: true, Value: null or { IsBlank: true } }) continue;
@@ -224,9 +241,8 @@ public static class Planner
     }
 
     /// <summary>A reference that still names a source record rather than a customer: it waits until that record is somebody's.</summary>
-    static bool IsUnresolved(Customer customer, string field, FieldValue value, HubDefinition hub) =>
-        hub.RecordType(customer.RecordType)?.Field(field) is { Type: FieldType.Reference } && value.IsText
-        && !value.AsText().StartsWith("cus_", StringComparison.Ordinal) && value.AsText().Length > 0;
+    static bool IsUnresolved(Customer customer, Link link, string field, FieldValue value, HubDefinition hub) =>
+        hub.RecordType(customer.RecordType)?.Field(field) is { } definition && Referring.Refers(definition) && !Referring.IsResolvedFor(link.System, value);
 
     static bool AnyNewer(Customer customer, MappingDefinition mapping, long revision)
     {

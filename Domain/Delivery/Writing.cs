@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Orleans;
+using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -61,8 +62,9 @@ public abstract record WriteOutcome
     /// <param name="ExternalId">The record's id, for a create; null otherwise.</param>
     /// <param name="Stored">What the record holds now, canonical, for the fields that the system told (in its answer or on a read-back); a field not told is believed to hold what was written.</param>
     /// <param name="At">The system's own time of the save; null: not told.</param>
+    /// <param name="Referrals">Where references among <paramref name="Stored"/> lead; default: none was looked up. Not the connector's: the hub tells.</param>
     [GenerateSerializer, Immutable, Alias("crm.WriteOutcome.Done")]
-    public sealed record Done(string? ExternalId, ImmutableArray<FieldStored> Stored, long? Version, DateTimeOffset? At) : WriteOutcome;
+    public sealed record Done(string? ExternalId, ImmutableArray<FieldStored> Stored, long? Version, DateTimeOffset? At, ImmutableArray<Referral> Referrals = default) : WriteOutcome;
 
     /// <summary>Nothing was done; the system asks to wait.</summary>
     [GenerateSerializer, Immutable, Alias("crm.WriteOutcome.Throttled")]
@@ -97,8 +99,9 @@ public readonly record struct FieldStored(string Field, FieldValue Value);
 public abstract record ReadOutcome
 {
     /// <param name="SeenAt">The hub's time just before the read was started.</param>
+    /// <param name="Referrals">Where references among <paramref name="Fields"/> lead; default: none was looked up. Not the connector's: the hub tells.</param>
     [GenerateSerializer, Immutable, Alias("crm.ReadOutcome.Found")]
-    public sealed record Found(string ExternalId, ImmutableArray<FieldStored> Fields, long? Version, DateTimeOffset SeenAt) : ReadOutcome;
+    public sealed record Found(string ExternalId, ImmutableArray<FieldStored> Fields, long? Version, DateTimeOffset SeenAt, ImmutableArray<Referral> Referrals = default) : ReadOutcome;
 
     [GenerateSerializer, Immutable, Alias("crm.ReadOutcome.Missing")]
     public sealed record Missing(DateTimeOffset SeenAt) : ReadOutcome;

@@ -25,6 +25,9 @@ public sealed class IntakeMachine
 
     readonly Queue<Line> _askRecords = new();
     readonly Queue<Line> _askKeys = new();
+
+    // Edits whose customer is known and whose references are not.
+    readonly Queue<Work> _askReferences = new();
     LookUp? _records;
     LookUp? _keys;
     long _lastLookUpId;
@@ -69,7 +72,7 @@ public sealed class IntakeMachine
         }
 
         if (hub.Planted == PlantedFault.ClampTheFuture && edit.Time > receive.ReceivedAt) edit = edit with { Time = receive.ReceivedAt };
-        var work = new Work(receive.Ticket, edit, receive.ReceivedAt, receive.FreshCustomerId, counters);
+        var work = new Work(receive.Ticket, edit, receive.ReceivedAt, receive.FreshCustomerId, counters) { References = ReferencesOf(edit, hub) };
         _works.Add(work.Ticket, work);
         counters.InFlight++;
 
@@ -114,6 +117,21 @@ public sealed class IntakeMachine
         _records = null;
 
         var found = message.Records.ToDictionary(r => r.Record);
+        foreach (var work in lookUp.Referring)
+        {
+            foreach (var reference in work.References!)
+            {
+                if (!found.TryGetValue(reference.Record, out var record)) continue;
+                reference.IsAsked = true;
+                if (record is not { CustomerId: { } holder, Suppressed: false }) continue;
+                reference.CustomerId = holder;
+                _cache.Remember(reference.Record, holder);
+            }
+        }
+        foreach (var work in lookUp.Held)
+        {
+            if (_works.ContainsKey(work.Ticket)) Send(work, effects);
+        }
         foreach (var line in lookUp.Lines)
         {
             if (!found.TryGetValue(line.Record, out var record)) throw new InvalidOperationException($"Look-up {lookUp.Id} says nothing of {line.Record}.");
@@ -220,6 +238,8 @@ public sealed class IntakeMachine
         else if (_keys?.Id == message.LookUpId) (lookUp, _keys) = (_keys, null);
         else return;
 
+        // Where their references lead is told later by whoever looks after that: no reason to send them back.
+        foreach (var work in lookUp.Held) Send(work, effects);
         foreach (var line in lookUp.Lines)
         {
             while (line.Works.TryDequeue(out var work)) HandBack(work, message.Reason, effects);
@@ -300,17 +320,31 @@ public sealed class IntakeMachine
 
     void LookUpNext(ICollection<IntakeEffect> effects)
     {
-        if (_records is null && _askRecords.Count > 0)
+        if (_records is null && _askRecords.Count + _askReferences.Count > 0)
         {
             var (lines, seen, records) = (new List<Line>(), new HashSet<SourceRecord>(), ImmutableArray.CreateBuilder<SourceRecord>());
+            var (referring, held) = (new List<Work>(), new List<Work>());
             while (records.Count + 2 <= _options.LookUpMax && _askRecords.TryDequeue(out var line))
             {
                 lines.Add(line);
                 line.Looked = line.Works.Count;
                 if (seen.Add(line.Record)) records.Add(line.Record);
                 if (line.Works.Peek().Edit.Into is { } into && seen.Add(into)) records.Add(into);
+
+                // What the edits of the line refer to is asked along with them: most need no second look.
+                foreach (var work in line.Works)
+                {
+                    if (work.References is not null && AskAlong(work, seen, records)) referring.Add(work);
+                }
             }
-            _records = new(++_lastLookUpId, lines);
+            while (_askReferences.TryPeek(out var work) && (records.Count == 0 || records.Count + work.References!.Count <= _options.LookUpMax))
+            {
+                // Of more than one look-up takes, the rest is told later by whoever looks after references.
+                held.Add(_askReferences.Dequeue());
+                AskAlong(work, seen, records);
+            }
+            referring.AddRange(held);
+            _records = new(++_lastLookUpId, lines) { Referring = referring, Held = held };
             effects.Add(new IntakeEffect.LookUp(_records.Id, records.ToImmutable()));
         }
         if (_keys is null && _askKeys.Count > 0)
@@ -327,6 +361,19 @@ public sealed class IntakeMachine
             _keys = new(++_lastLookUpId, lines);
             effects.Add(new IntakeEffect.LookUpKeys(_keys.Id, keys.ToImmutable()));
         }
+    }
+
+    /// <returns>False: there is no room for all of it.</returns>
+    bool AskAlong(Work work, HashSet<SourceRecord> seen, ImmutableArray<SourceRecord>.Builder records)
+    {
+        foreach (var reference in work.References!)
+        {
+            if (reference.IsAsked || _cache.Find(reference.Record) is not null || seen.Contains(reference.Record)) continue;
+            if (records.Count >= _options.LookUpMax) return false;
+            seen.Add(reference.Record);
+            records.Add(reference.Record);
+        }
+        return true;
     }
 
     /// <summary>The customer of this line's record is known: nobody has to wait any longer.</summary>
@@ -365,11 +412,37 @@ public sealed class IntakeMachine
         line.AskAgain.Clear();
     }
 
-    static void Offer(Work work, string customerId, bool adopt, ICollection<IntakeEffect> effects, bool found = true)
+    void Offer(Work work, string customerId, bool adopt, ICollection<IntakeEffect> effects, bool found = true)
     {
         work.OfferedTo = customerId;
         work.Adopt = adopt;
-        effects.Add(new IntakeEffect.Offer(work.Ticket, customerId, new(work.Edit, work.ReceivedAt, adopt, found)));
+        work.Found = found;
+        if (work.References is { } references && references.Exists(r => !r.IsAsked && _cache.Find(r.Record) is null)) _askReferences.Enqueue(work);
+        else Send(work, effects);
+    }
+
+    /// <summary>Offers the edit with what is known of its references. One that was not found is told by whoever founds that record.</summary>
+    void Send(Work work, ICollection<IntakeEffect> effects)
+    {
+        var offer = new CustomerCall.Offer(work.Edit, work.ReceivedAt, work.Adopt, work.Found);
+        if (work.References is { } references) offer = offer with { Referrals = [.. references.Select(r => new Referral(r.Record.ToString(), r.CustomerId ?? _cache.Find(r.Record)))] };
+        effects.Add(new IntakeEffect.Offer(work.Ticket, work.OfferedTo!, offer));
+    }
+
+    static List<Reference>? ReferencesOf(Edit edit, HubDefinition hub)
+    {
+        if (hub.RecordType(edit.RecordType) is not { } type) return null;
+        List<Reference>? references = null;
+        foreach (var edited in edit.Fields)
+        {
+            if (type.Field(edited.Field) is not { } field || !Referring.Refers(field)) continue;
+            foreach (var said in Referring.In(edited.Value))
+            {
+                if (Referring.RecordOf(said) is not { } record || (references?.Exists(r => r.Record == record) ?? false)) continue;
+                (references ??= []).Add(new(record));
+            }
+        }
+        return references;
     }
 
     void Park(Work work, IntakeAnswer.Done done, HubDefinition hub, ICollection<IntakeEffect> effects)
@@ -437,6 +510,11 @@ public sealed class IntakeMachine
 
         public bool Adopt { get; set; }
 
+        public bool Found { get; set; } = true;
+
+        /// <summary>The records that the edit refers to; null: none.</summary>
+        public List<Reference>? References { get; init; }
+
         public int Rounds { get; set; }
 
         /// <summary>The answer once the edit is stored as parked; null: it is not to be parked.</summary>
@@ -472,7 +550,26 @@ public sealed class IntakeMachine
         public List<Line> AskAgain { get; } = [];
     }
 
-    sealed record LookUp(long Id, List<Line> Lines);
+    /// <summary>A record that an edit refers to.</summary>
+    sealed class Reference(SourceRecord record)
+    {
+        public SourceRecord Record { get; } = record;
+
+        /// <summary>The store has been asked since the edit came in.</summary>
+        public bool IsAsked { get; set; }
+
+        /// <summary>As the store told; null: it has not been asked, or nobody holds the record.</summary>
+        public string? CustomerId { get; set; }
+    }
+
+    sealed record LookUp(long Id, List<Line> Lines)
+    {
+        /// <summary>Edits whose references are among what was asked for.</summary>
+        public List<Work> Referring { get; init; } = [];
+
+        /// <summary>Those of them that wait for nothing else.</summary>
+        public List<Work> Held { get; init; } = [];
+    }
 
     sealed class Counters
     {

@@ -42,6 +42,12 @@ public static class CustomerJson
             for (var i = 0; i < customer.Refusals.Count; i++) to.StampOf(customer.Refusals.Names[i], customer.Refusals.Values[i]);
             to.Json.WriteEndObject();
         }
+        if (!customer.Referred.IsEmpty)
+        {
+            to.Json.WriteStartObject("referred"u8);
+            foreach (var (said, customerId) in customer.Referred) to.Json.WriteString(said, customerId);
+            to.Json.WriteEndObject();
+        }
         // Before the links, which say of many fields only that they hold the same.
         WriteGolden(to, customer);
         if (!customer.Links.IsEmpty)
@@ -187,6 +193,7 @@ public static class CustomerJson
         ImmutableArray<string> keys = [];
         ImmutableArray<WithheldKey> withheld = [];
         var refusals = FieldMap.Empty<Stamp>();
+        ImmutableSortedDictionary<string, string>.Builder? referred = null;
         var links = ImmutableArray.CreateBuilder<Link>();
         List<GoldenJson.Group> golden = [];
         int[]? order = null;
@@ -206,6 +213,12 @@ public static class CustomerJson
                 from.BeginObject();
                 while (from.Field(out var field)) refusals = refusals.With(field, from.Stamp());
             }
+            else if (name.SequenceEqual("referred"u8))
+            {
+                referred ??= ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+                from.BeginObject();
+                while (from.Key(out var said)) referred[said] = from.Text();
+            }
             else if (name.SequenceEqual("links"u8))
             {
                 from.BeginArray();
@@ -220,7 +233,7 @@ public static class CustomerJson
             else from.Skip();
         }
         from.Finish();
-        return new Customer
+        var customer = new Customer
         {
             Id = id,
             RecordType = from.Owed(type, "record type"),
@@ -236,6 +249,7 @@ public static class CustomerJson
             Refusals = refusals,
             PendingDeletion = pending,
         };
+        return referred is null ? customer : customer with { Referred = referred.ToImmutable() };
     }
 
     static FieldMap<Golden> ToGolden(ref DocumentReader from, List<GoldenJson.Group> groups, ImmutableArray<Link>.Builder links, int[]? order)

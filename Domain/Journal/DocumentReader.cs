@@ -145,6 +145,18 @@ ref struct DocumentReader
         return true;
     }
 
+    /// <summary>Steps to the value of the next member whose name is a text of its own; false: the object has ended.</summary>
+    public bool Key([NotNullWhen(true)] out string? key)
+    {
+        key = null;
+        Step();
+        if (_json.TokenType == JsonTokenType.EndObject) return false;
+        Expect(JsonTokenType.PropertyName, "a member");
+        key = _json.GetString()!;
+        Step();
+        return true;
+    }
+
     /// <summary>Steps to the next element; false: the array has ended.</summary>
     public bool Element()
     {

@@ -85,6 +85,20 @@ public static class EntryJson
             }
             json.WriteEndArray();
         }
+        if (!entry.Referred.IsDefaultOrEmpty)
+        {
+            json.WriteStartArray("referred"u8);
+            foreach (var change in entry.Referred)
+            {
+                json.WriteStartObject();
+                to.Text("said"u8, change.Said);
+                to.Text("to"u8, change.CustomerId);
+                to.Texts("fields"u8, change.Fields);
+                to.Flag("forgotten"u8, change.IsForgotten);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        }
         if (!entry.Forgotten.IsDefaultOrEmpty)
         {
             json.WriteStartArray("forgotten"u8);
@@ -367,6 +381,7 @@ public static class EntryJson
         var joined = ImmutableArray.CreateBuilder<(string, string)>();
         var receipts = ImmutableArray.CreateBuilder<(Receipt Receipt, bool Timed)>();
         var undone = ImmutableArray.CreateBuilder<Undoing>();
+        var referred = ImmutableArray.CreateBuilder<ReferralChange>();
         var forgotten = ImmutableArray.CreateBuilder<Forgotten>();
         List<GoldenJson.Group>? golden = null;
         var troubles = ImmutableArray.CreateBuilder<TroubleChange>();
@@ -398,6 +413,7 @@ public static class EntryJson
             else if (name.SequenceEqual("joined"u8)) DocumentReader.Each(ref from, joined, ReadPair);
             else if (name.SequenceEqual("receipts"u8)) DocumentReader.Each(ref from, receipts, ReadReceipt);
             else if (name.SequenceEqual("undone"u8)) DocumentReader.Each(ref from, undone, ReadUndoing);
+            else if (name.SequenceEqual("referred"u8)) DocumentReader.Each(ref from, referred, ReadReferral);
             else if (name.SequenceEqual("forgotten"u8)) DocumentReader.Each(ref from, forgotten, ReadForgotten);
             else if (name.SequenceEqual("golden"u8))
             {
@@ -440,6 +456,7 @@ public static class EntryJson
             LinksJoined = joined.DrainToImmutable(),
             Receipts = Timed(receipts, time),
             Undone = undone.DrainToImmutable(),
+            Referred = referred.DrainToImmutable(),
             Forgotten = forgotten.DrainToImmutable(),
             Golden = golden is null ? [] : ToChanges(ref from, golden, taken, number),
             Troubles = troubles.DrainToImmutable(),
@@ -612,6 +629,23 @@ public static class EntryJson
             else from.Skip();
         }
         return new(from.Owed(link, "link"), edits);
+    }
+
+    static ReferralChange ReadReferral(ref DocumentReader from)
+    {
+        string? said = null, to = null;
+        ImmutableArray<string> fields = [];
+        var forgotten = false;
+        from.BeginObject();
+        while (from.Member(out var name))
+        {
+            if (name.SequenceEqual("said"u8)) said = from.Text();
+            else if (name.SequenceEqual("to"u8)) to = from.Text();
+            else if (name.SequenceEqual("fields"u8)) fields = from.Texts();
+            else if (name.SequenceEqual("forgotten"u8)) forgotten = from.Flag();
+            else from.Skip();
+        }
+        return new(from.Owed(said, "reference"), to, fields, forgotten);
     }
 
     static Forgotten ReadForgotten(ref DocumentReader from)

@@ -331,6 +331,7 @@ static class LinkJson
         to.Number("rounds"u8, trouble.Rounds, 0);
         to.Number("intent"u8, trouble.LastIntent, 0);
         if (trouble.Advice is { } advice) to.Text("advice"u8, advice);
+        to.Time("until"u8, trouble.Until);
         to.Json.WriteEndObject();
     }
 
@@ -605,10 +606,12 @@ static class LinkJson
         long intent = 0;
         var rounds = 0;
         string? advice = null;
+        DateTimeOffset? until = null;
         from.BeginObject();
         while (from.Member(out var name))
         {
-            if (name.SequenceEqual("kind"u8)) kind = from.Word<TroubleKind>();
+            if (name.SequenceEqual("until"u8)) until = from.Time();
+            else if (name.SequenceEqual("kind"u8)) kind = from.Word<TroubleKind>();
             else if (name.SequenceEqual("code"u8)) code = from.Name();
             else if (name.SequenceEqual("golden"u8)) golden = from.Long();
             else if (name.SequenceEqual("rounds"u8)) rounds = from.Int();
@@ -616,7 +619,7 @@ static class LinkJson
             else if (name.SequenceEqual("advice"u8)) advice = from.Text();
             else from.Skip();
         }
-        return new(from.Owed(kind, "kind"), from.Owed(code, "code"), from.Owed(golden, "golden version"), rounds, intent, advice);
+        return new(from.Owed(kind, "kind"), from.Owed(code, "code"), from.Owed(golden, "golden version"), rounds, intent, advice) { Until = until };
     }
 
     public static RecordTrouble ReadRecordTrouble(ref DocumentReader from)

@@ -434,7 +434,11 @@ public sealed class FieldResolver
 
     // Nothing later than the hold has been said: what held goes on holding.
     Winner? Held(string field, Stamp? hold) =>
-        hold is not null && _customer.Golden.Get(field) is { } golden ? new(golden.Value, golden.LinkId, golden.Stamp, "hold") : null;
+        hold is not null && _customer.Golden.Get(field) is { } golden ? new(Led(field, golden.Value), golden.LinkId, golden.Stamp, "hold") : null;
+
+    // A reference that holds leads where it leads by now: that is not another value.
+    FieldValue Led(string field, FieldValue value) =>
+        !_customer.Referred.IsEmpty && _type.Field(field) is { } definition && Referring.Refers(definition) ? Referring.Lead(value, _customer.Referred.GetValueOrDefault) : value;
 
     static string RuleOf(Strategy strategy, in Candidate winner) => strategy switch
     {

@@ -71,6 +71,12 @@ public interface ICustomerStore : IAsyncDisposable
     /// <summary>The holders of these identity keys; a key that nobody holds is left out.</summary>
     Task<ImmutableArray<KeyFound>> LookUpKeysAsync(ImmutableArray<string> keys, CancellationToken cancellationToken);
 
+    /// <summary>A page of those who refer to any of these, by reference and customer; a reference that nobody makes is left out.</summary>
+    /// <remarks>Kept from the entries (<see cref="EntryReferences"/>), in their transaction. Who is named may refer to it no more, or may have been merged; an erased customer is never named.</remarks>
+    /// <param name="after">Last of the page before; null: from the beginning.</param>
+    /// <param name="max">1 to <see cref="StoreLimits.PageMax"/>.</param>
+    Task<ImmutableArray<ReferringCustomer>> ReadReferringAsync(ImmutableArray<string> references, ReferringCustomer? after, int max, CancellationToken cancellationToken);
+
     /// <summary>Parks an edit unless one of its id is parked already. An edit of a suppressed record is not kept.</summary>
     /// <returns>False: its record is suppressed, and nothing was stored.</returns>
     Task<bool> ParkAsync(ParkedEdit parked, CancellationToken cancellationToken);

@@ -113,6 +113,8 @@ public sealed partial class PostgresCustomerStore
         foreach (var commit in batch.Commits)
         {
             if (commit.Appends.Length != 1 || commit.TouchesKeys || !customers.Add(commit.Appends[0].CustomerId)) return false;
+            // References are recorded once each: not worth a part of the statement that every edit goes through.
+            if (commit.Appends[0].Entries.Any(e => !e.Referred.IsEmpty)) return false;
         }
         return batch.Commits.Length > 0;
     }
@@ -273,6 +275,27 @@ public sealed partial class PostgresCustomerStore
                     Texts([.. decision.Records.Select(r => r.CustomerId)]),
                 },
             });
+        }
+        (string Reference, string CustomerId)[] made = [.. decision.Entries.SelectMany(e => rows[e.Entry].References.Made.Select(r => (StoredName.Of(r), rows[e.Entry].CustomerId)))];
+        if (made.Length > 0)
+        {
+            write.BatchCommands.Add(new(
+                """
+                INSERT INTO customer_reference (reference, customer_id)
+                SELECT DISTINCT x.reference COLLATE "C", x.customer_id COLLATE "C" FROM unnest($1::text[], $2::text[]) AS x(reference, customer_id) ORDER BY 1, 2
+                ON CONFLICT DO NOTHING
+                """)
+            { Parameters = { Texts([.. made.Select(m => m.Reference)]), Texts([.. made.Select(m => m.CustomerId)]) } });
+        }
+        (string Reference, string CustomerId)[] dropped = [.. decision.Entries.SelectMany(e => rows[e.Entry].References.Dropped.Select(r => (StoredName.Of(r), rows[e.Entry].CustomerId)))];
+        if (dropped.Length > 0)
+        {
+            write.BatchCommands.Add(new(
+                """
+                DELETE FROM customer_reference r USING unnest($1::text[], $2::text[]) AS x(reference, customer_id)
+                WHERE r.reference = x.reference AND r.customer_id = x.customer_id
+                """)
+            { Parameters = { Texts([.. dropped.Select(m => m.Reference)]), Texts([.. dropped.Select(m => m.CustomerId)]) } });
         }
         // Rows that stood only for the lock, and those of keys given up.
         if (batch.Commits.Any(c => c.Appends.Any(a => a.KeysTaken.Length + a.KeysGiven.Length > 0)))

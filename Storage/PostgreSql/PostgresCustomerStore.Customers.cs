@@ -154,6 +154,7 @@ public sealed partial class PostgresCustomerStore
         {
             Parameters = { Text(id), Value<long[]>([.. skeletons.Select(s => s.Revision)]), Bodies([.. skeletons.Select(s => s.Row.Body)]) },
         });
+        forget.BatchCommands.Add(new("DELETE FROM customer_reference WHERE customer_id = $1") { Parameters = { Text(id) } });
         var snapshot = new NpgsqlBatchCommand(SnapshotSql);
         AddSnapshots(snapshot.Parameters, [order.Erased]);
         forget.BatchCommands.Add(snapshot);

@@ -58,6 +58,23 @@ public sealed partial class PostgresCustomerStore
         return found.ToImmutable();
     }, cancellationToken);
 
+    public Task<ImmutableArray<ReferringCustomer>> ReadReferringAsync(
+        ImmutableArray<string> references, ReferringCustomer? after, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
+    {
+        Bounds.EnsurePage(max);
+        var names = StoredNames.Of(references);
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT r.reference, r.customer_id FROM customer_reference r
+            WHERE r.reference = ANY($1::text[]) AND (r.reference, r.customer_id) > ($2, $3) ORDER BY r.reference, r.customer_id LIMIT $4
+            """, connection)
+        { Parameters = { Texts(names.Stored), Text(after is { } last ? StoredName.Of(last.Reference) : ""), Text(after?.CustomerId ?? ""), Value(max) } };
+        var found = ImmutableArray.CreateBuilder<ReferringCustomer>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken)) found.Add(new(names[row.GetString(0)], row.GetString(1)));
+        return found.ToImmutable();
+    }, cancellationToken);
+
     public Task<bool> ParkAsync(ParkedEdit parked, CancellationToken cancellationToken) => ReadAsync(async connection =>
     {
         var source = parked.Edit.Source;

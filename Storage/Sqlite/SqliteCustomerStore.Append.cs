@@ -46,6 +46,14 @@ public sealed partial class SqliteCustomerStore
                 """,
                 placed.Position.Partition, placed.Position.Sequence, row.Revision, SqliteTime.Text(placed.At), row.Definition, row.Priority, row.Moved,
                 row.CustomerId, row.Due, Encoding.UTF8.GetString(row.Body));
+            foreach (var reference in row.References.Made)
+            {
+                session.Execute("INSERT INTO customer_reference (reference, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", StoredName.Of(reference), row.CustomerId);
+            }
+            foreach (var reference in row.References.Dropped)
+            {
+                session.Execute("DELETE FROM customer_reference WHERE reference = $1 AND customer_id = $2", StoredName.Of(reference), row.CustomerId);
+            }
         }
         foreach (var (key, holder) in decision.Keys)
         {

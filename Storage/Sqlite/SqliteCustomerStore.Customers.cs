@@ -102,6 +102,7 @@ public sealed partial class SqliteCustomerStore
             session.Execute("UPDATE journal SET body = $3 WHERE customer_id = $1 AND revision = $2", id, skeleton.Revision, Encoding.UTF8.GetString(EntryJson.Write(skeleton)));
         }
         SaveSnapshot(session, order.Erased, Encoding.UTF8.GetString(CustomerJson.Write(order.Erased)));
+        session.Execute("DELETE FROM customer_reference WHERE customer_id = $1", id);
         foreach (var hash in order.Suppressed)
         {
             session.Execute("INSERT INTO suppression (hash, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", hash, id);

@@ -30,6 +30,24 @@ public sealed partial class SqliteCustomerStore
         return found.ToImmutable();
     }, cancellationToken);
 
+    public Task<ImmutableArray<ReferringCustomer>> ReadReferringAsync(ImmutableArray<string> references, ReferringCustomer? after, int max, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(max);
+        return ReadAsync(session =>
+        {
+            var names = StoredNames.Of(references);
+            var found = ImmutableArray.CreateBuilder<ReferringCustomer>();
+            foreach (var (stored, reference) in names.From(after?.Reference))
+            {
+                var behind = reference == after?.Reference ? after.Value.CustomerId : "";
+                using var row = session.Query("SELECT customer_id FROM customer_reference WHERE reference = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3", stored, behind, max - found.Count);
+                while (row.Read()) found.Add(new(reference, row.GetString(0)));
+                if (found.Count >= max) break;
+            }
+            return found.ToImmutable();
+        }, cancellationToken);
+    }
+
     public Task<bool> ParkAsync(ParkedEdit parked, CancellationToken cancellationToken)
     {
         var body = EditJson.Write(parked.Edit);

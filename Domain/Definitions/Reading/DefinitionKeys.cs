@@ -363,6 +363,8 @@ static class SystemKeys
 
     public static readonly Key<TimeSpan> ClockTolerance = new("clockTolerance", new DurationKind(TimeSpan.Zero, TimeSpan.FromHours(1)), "How far this system's clock may be from the hub's, its rounding of times included.", "5s", Duration.Say(Usual.ClockTolerance));
 
+    public static readonly Key<TimeSpan> ReferenceWait = new("referenceWait", new DurationKind(TimeSpan.Zero, TimeSpan.FromDays(1)), "How long a create waits for the records that it refers to; then it is made without, and the reference follows.", "5m", Duration.Say(Usual.ReferenceWait));
+
     public static readonly Key<TimeSpan> MaxCallTime = new("maxCallTime", new DurationKind(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "The longest that a call may still take effect after it was started.", "15m", Duration.Say(Usual.MaxCallTime));
 
     public static readonly Key<Record> Guard = new("guard", GuardKeys.Shape, "The brake.", "{ window: 1h, creates: 500 }", "as in guard");
@@ -383,7 +385,7 @@ static class SystemKeys
         "The system's objects by their names there. New customers of a record type are created under its first one.", "{ Contact: { recordType: person, fields: { email: Email } } }", words: "mappings by the system's object");
 
     public static readonly Shape Shape = new("system", "One configured instance of an outside application.",
-        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, Guard, Retry, Budget, Settings, Auth, Rest, Was, Mappings]);
+        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, ReferenceWait, Guard, Retry, Budget, Settings, Auth, Rest, Was, Mappings]);
 }
 
 static class SinkKeys

@@ -20,6 +20,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Actors = Actors(record),
             ClockTolerance = record.Get(SystemKeys.ClockTolerance, usual.ClockTolerance),
             MaxCallTime = record.Get(SystemKeys.MaxCallTime, usual.MaxCallTime),
+            ReferenceWait = record.Get(SystemKeys.ReferenceWait, usual.ReferenceWait),
             Guard = Guard(record.Find(SystemKeys.Guard)),
             Retry = Retry(record.Find(SystemKeys.Retry)),
             Budget = Budget(record.Find(SystemKeys.Budget)),

@@ -51,6 +51,7 @@ sealed class Samples
         if (Nullable.GetUnderlyingType(type) is { } inner) return Make(inner);
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ImmutableArray<>)) return MakeArray(type.GetGenericArguments()[0]);
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(FieldMap<>)) return MakeMap(type.GetGenericArguments()[0]);
+        if (type == typeof(ImmutableSortedDictionary<string, string>)) return MakeTexts();
         if (type.IsGenericType && type.Name.StartsWith("ValueTuple", StringComparison.Ordinal)) return Activator.CreateInstance(type, [.. type.GetGenericArguments().Select(Make)])!;
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(KeyValuePair<,>)) return Activator.CreateInstance(type, [.. type.GetGenericArguments().Select(Make)])!;
         return MakeObject(type);
@@ -98,6 +99,16 @@ sealed class Samples
             if (Chance(60)) map = with.Invoke(map, [field, Make(of)])!;
         }
         return map;
+    }
+
+    ImmutableSortedDictionary<string, string> MakeTexts()
+    {
+        var texts = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+        foreach (var field in Fields)
+        {
+            if (Chance(60)) texts = texts.Add(field, (string)Make(typeof(string)));
+        }
+        return texts;
     }
 
     object MakeObject(Type type)

@@ -17,6 +17,7 @@ static class CustomerText
             .Append(" founded ").Append(customer.LinksFounded).Append(" deletion ").Append(customer.PendingDeletion).Append('\n');
         text.Append("keys ").AppendJoin(',', customer.Keys).Append(" withheld ").AppendJoin(',', customer.Withheld).Append('\n');
         foreach (var (field, stamp) in customer.Refusals.OrderBy(r => r.Key, StringComparer.Ordinal)) text.Append("refusal ").Append(field).Append(' ').Append(stamp).Append('\n');
+        foreach (var (said, leads) in customer.Referred) text.Append("refers ").Append(said).Append(" to ").Append(leads).Append('\n');
         foreach (var (field, golden) in customer.Golden.OrderBy(g => g.Key, StringComparer.Ordinal)) text.Append(field).Append(" = ").Append(golden).Append('\n');
         foreach (var link in customer.Links) Append(text, link);
         return text.ToString();

@@ -19,6 +19,7 @@ sealed partial class Story(string file, PlantedFault planted)
     readonly Dictionary<string, Customer> _customers = new(StringComparer.Ordinal);
     readonly Dictionary<string, List<JournalEntry>> _journal = new(StringComparer.Ordinal);
     readonly Dictionary<string, RecordWrite> _calls = new(StringComparer.Ordinal);
+    readonly Dictionary<string, string> _known = new(StringComparer.Ordinal);
     HeldElsewhere _held = HeldElsewhere.Nothing;
     DateTimeOffset _now = Day;
     string _id = "cus_1";
@@ -95,6 +96,11 @@ sealed partial class Story(string file, PlantedFault planted)
             case "freed":
                 _held = HeldElsewhere.Nothing;
                 return "";
+            case "known":
+                _known[words[1]] = words[^1];
+                return "";
+            case "refer": return Outcome(Decide(new CustomerCall.Refer([new(words[1], words[^1])]), hub));
+            case "arrived": return Outcome(Decide(new CustomerCall.Arrived(words[1], words[^1]), hub));
             case "reresolve": return Outcome(Decide(new CustomerCall.Reresolve(), hub));
             case "claims": return Outcome(Decide(new CustomerCall.ClaimKey(words[1]), hub));
             case "release": return Outcome(Decide(new CustomerCall.Release(LinkOf(words[1]).Id, words.Count > 2 ? words[2] : ""), hub));
@@ -102,9 +108,12 @@ sealed partial class Story(string file, PlantedFault planted)
             case "begin": return Begin(words[1], words.Count > 3 && words[2] == "allowing" ? Allowed(words[3]) : Operations.All, hub);
             case "end": return End(words[1], words.Skip(2).ToList(), hub);
             case "look": return Look(words[1], words.Skip(2).ToList(), hub);
-            default: return Outcome(Decide(new CustomerCall.Offer(Edit(words), _now, Adopt: true), hub));
+            default: return Outcome(Decide(new CustomerCall.Offer(Edit(words), _now, Adopt: true, Referrals: Found), hub));
         }
     }
+
+    // What a look-up would find.
+    ImmutableArray<Referral> Found => [.. _known.Select(k => new Referral(k.Key, k.Value))];
 
     Edit Edit(List<string> words)
     {
@@ -171,7 +180,7 @@ sealed partial class Story(string file, PlantedFault planted)
         var options = Options(words.Skip(1), out var rest);
         WriteOutcome outcome = words[0] switch
         {
-            "done" => new WriteOutcome.Done(options.GetValueOrDefault("id"), Stored(rest), options.TryGetValue("v", out var v) ? long.Parse(v, CultureInfo.InvariantCulture) : null, options.TryGetValue("at", out var at) ? Time(at) : null),
+            "done" => new WriteOutcome.Done(options.GetValueOrDefault("id"), Stored(rest), options.TryGetValue("v", out var v) ? long.Parse(v, CultureInfo.InvariantCulture) : null, options.TryGetValue("at", out var at) ? Time(at) : null, Found),
             "refused" => new WriteOutcome.Rejected([.. rest.SkipLast(1)], rest[^1]),
             "ambiguous" => new WriteOutcome.Ambiguous("timeout"),
             "throttled" => new WriteOutcome.Throttled(_now.AddMinutes(1), "throttled"),
@@ -189,7 +198,7 @@ sealed partial class Story(string file, PlantedFault planted)
         var options = Options(words.Skip(1), out var rest);
         ReadOutcome outcome = words[0] switch
         {
-            "finds" => new ReadOutcome.Found(options.GetValueOrDefault("id") ?? link.ExternalId ?? "1", Stored(rest), options.TryGetValue("v", out var v) ? long.Parse(v, CultureInfo.InvariantCulture) : null, _now),
+            "finds" => new ReadOutcome.Found(options.GetValueOrDefault("id") ?? link.ExternalId ?? "1", Stored(rest), options.TryGetValue("v", out var v) ? long.Parse(v, CultureInfo.InvariantCulture) : null, _now, Found),
             "misses" => new ReadOutcome.Missing(_now),
             "fails" => new ReadOutcome.Failed("unavailable", null),
             _ => throw new FormatException($"No such end of a read: {words[0]}"),
@@ -278,6 +287,7 @@ sealed partial class Story(string file, PlantedFault planted)
             case "due": return Customer is { } c ? string.Join(", ", CustomerDecision.DueOf(c, Hub, _now).Select(d => d.System)) : "";
             case "status": return Customer is { } customer ? customer.Status.ToString().ToLowerInvariant() + (customer.PendingDeletion is null ? "" : ", deletion pending") : "none";
             case "keys": return string.Join(", ", Customer!.Keys);
+            case "references": return string.Join(", ", Customer!.Referred.Select(r => $"{r.Key} to {(r.Value.Length == 0 ? "nobody" : r.Value)}"));
             case "withheld": return string.Join(", ", Customer!.Withheld.Select(w => $"{w.Key} by {w.HolderId}"));
             case "revision": return (Customer?.Revision ?? 0).ToString(CultureInfo.InvariantCulture);
             case "version": return (Customer!.Golden.Get(words[1])?.Version ?? 0).ToString(CultureInfo.InvariantCulture);

@@ -59,15 +59,27 @@ sealed class StoryHub(PlantedFault planted)
     public FieldValue Value(string field, string text)
     {
         if (text == "~") return FieldValue.Cleared;
+        var ties = _fields.TryGetValue(field, out var kind) && kind.Contains("type association", StringComparison.Ordinal);
+        if (ties) return FieldValue.Set(text[1..^1].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(Tie));
         if (text.StartsWith('[')) return FieldValue.Set(text[1..^1].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(FieldValue.Text));
         var number = _fields.TryGetValue(field, out var clauses) && clauses.Contains("type number", StringComparison.Ordinal);
         return number ? FieldValue.Number(decimal.Parse(text, CultureInfo.InvariantCulture)) : FieldValue.Text(text.Trim('"'));
     }
 
+    static FieldValue Tie(string text)
+    {
+        var parts = text.TrimEnd('!').Split(':');
+        return Canonicaliser.Association(FieldValue.Text(parts[0]), parts.Length > 1 ? parts[1] : "", text.EndsWith('!'));
+    }
+
+    static string Tie(FieldValue member) => member.Part("to") is { } to
+        ? to.AsText() + (member.Part("role") is { } role ? ":" + role.AsText() : "") + (member.Part("primary") is null ? "" : "!")
+        : member.AsText();
+
     public static string Text(FieldValue value)
     {
         if (value.IsCleared) return "~";
-        if (value.Json.StartsWith('[')) return "[" + string.Join(',', value.Members().Select(m => m.AsText())) + "]";
+        if (value.Json.StartsWith('[')) return "[" + string.Join(',', value.Members().Select(Tie)) + "]";
         var text = value.AsText();
         return text.Length == 0 || text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\"" : text;
     }
@@ -180,6 +192,7 @@ sealed class StoryHub(PlantedFault planted)
         {
             Mode = Enum.Parse<SystemMode>(Option("mode", "live"), ignoreCase: true),
             ClockTolerance = Span(Option("tolerance", "2s")),
+            ReferenceWait = Span(Option("reference", "1m")),
             MaxCallTime = Span(Option("call", "10m")),
         };
         return options.Count == 0 ? system : throw new FormatException($"No such option of a system: {string.Join(", ", options.Keys)}");
