@@ -52,6 +52,9 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     readonly List<DeliveryEffect> _effects = [];
     readonly Dictionary<LinkKey, DateTimeOffset> _committed = [];
     readonly HashSet<LinkKey> _done = [];
+
+    // Of writes under way, while somebody reads about them.
+    readonly Dictionary<LinkKey, (string Intent, string Entries)> _causes = [];
     readonly Lock _ringing = new();
     readonly CancellationTokenSource _closing = new();
     Dictionary<int, long> _rung = [];
@@ -226,11 +229,16 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                     foreach (var link in entry.LinkIds) _committed.TryAdd(new(entry.CustomerId, link), at);
                 }
                 break;
+            case DeliveryMessage.Begun { Answer: BeginAnswer.Write(var write) } when _logger.IsEnabled(LogLevel.Debug):
+                _logger.WriteBegun(write.Kind, _lane.System, write.LinkId, WriteCause.IntentOf(write), WriteCause.Of(write));
+                if (_causes.Count < MeasuredMax) _causes[new(write.CustomerId, write.LinkId)] = (WriteCause.IntentOf(write), WriteCause.Of(write));
+                break;
             case DeliveryMessage.Begun begun when begun.Answer is not (BeginAnswer.Write or BeginAnswer.ReadFirst or CustomerAnswer.TryAgain):
                 _committed.Remove(new(begun.CustomerId, begun.LinkId));
                 break;
             case DeliveryMessage.Finished finished when finished.Answer is not CustomerAnswer.TryAgain:
                 var key = new LinkKey(finished.CustomerId, finished.LinkId);
+                if (_causes.Remove(key, out var cause)) _logger.ReceiptRecorded(_lane.System, finished.LinkId, cause.Intent, cause.Entries, finished.Answer.GetType().Name.ToLowerInvariant());
                 if (_done.Remove(key) && _committed.Remove(key, out var committed)) _parts.Metrics.Receipted(_lane.System, Clock.Now - committed);
                 break;
         }
@@ -467,8 +475,14 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             _ => ("", ""),
         };
         var externalId = write.ExternalId ?? (outcome as WriteOutcome.Done)?.ExternalId;
-        if (outcome is WriteOutcome.Done or WriteOutcome.Transient { Code: DeliveryMachine.NotStartedCode }) _logger.RecordWritten(write.Kind, write.CustomerId, _lane.System, write.LinkId, externalId, write.IntentId, word, code);
-        else _logger.RecordNotWritten(write.Kind, write.CustomerId, _lane.System, write.LinkId, externalId, write.IntentId, word, code, state);
+        if (outcome is WriteOutcome.Done or WriteOutcome.Transient { Code: DeliveryMachine.NotStartedCode })
+        {
+            if (_logger.IsEnabled(LogLevel.Debug)) _logger.RecordWritten(write.Kind, _lane.System, write.LinkId, externalId, WriteCause.IntentOf(write), WriteCause.Of(write), word, code);
+        }
+        else
+        {
+            _logger.RecordNotWritten(write.Kind, write.CustomerId, _lane.System, write.LinkId, externalId, WriteCause.IntentOf(write), WriteCause.Of(write), word, code, state);
+        }
     }
 
     async Task ReadRecordAsync(DeliveryEffect.Read read)
