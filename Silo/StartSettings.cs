@@ -1,3 +1,5 @@
+using Serilog.Events;
+
 namespace OrleansCrm.Silo;
 
 /// <summary>What the command line says about this start.</summary>
@@ -9,4 +11,8 @@ namespace OrleansCrm.Silo;
 /// <param name="GatewayPort">0: a free one is chosen.</param>
 /// <param name="JsonLogs">Logs as compact JSON, a line each, in place of text for people.</param>
 sealed record StartSettings(
-    FileInfo? Definition, bool Apply, DirectoryInfo Data, string? Store, string? Secret, string Urls, string Host, int SiloPort, int GatewayPort, bool JsonLogs);
+    FileInfo? Definition, bool Apply, DirectoryInfo Data, string? Store, string? Secret, string Urls, string Host, int SiloPort, int GatewayPort, bool JsonLogs)
+{
+    /// <summary>The lowest level of log lines that are written.</summary>
+    public LogEventLevel LogFrom { get; init; } = LogEventLevel.Information;
+}
