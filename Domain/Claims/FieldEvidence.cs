@@ -349,7 +349,7 @@ public sealed class FieldEvidence
             {
                 // Of a write that was taken a receipt tells. That one which was given up took effect after all only its echo tells, and
                 // so that what comes first after it was not always there.
-                if (claims.Count == 0 && between is null && IsOfGivenUp(value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                if (claims.Count == 0 && between is null && IsOfGivenUp(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
                 continue;
             }
             if (!rules.Counts(statement))
@@ -378,11 +378,11 @@ public sealed class FieldEvidence
     }
 
     /// <summary>Whether nothing but writes that were given up explains an echo.</summary>
-    bool IsOfGivenUp(FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    bool IsOfGivenUp(EditEvidence by, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         foreach (var write in Writes)
         {
-            if (!write.IsGivenUp && MaySay(write, value, rules, aspect)) return false;
+            if (!write.IsGivenUp && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
         }
         return true;
     }
@@ -403,7 +403,7 @@ public sealed class FieldEvidence
 
     /// <summary>The stamp of a value that is said again by a poll. One that finds the record still unmodified after the other value, but before this one was first said, narrows the guess.</summary>
     static Stamp Narrowed(Claim last, EditEvidence by, FieldRules rules) =>
-        last.Stamp.IsGuess && by.Since is { } since && since > last.Stamp.Time && since <= last.By.Time && rules.Planted != PlantedFault.ForgetSince
+        last.Stamp.IsGuess && by.Since is { } since && since > last.Stamp.Time && since < last.By.Time && rules.Planted != PlantedFault.ForgetSince
             ? Stamp.JustAfter(since, null, last.Stamp.EditId)
             : last.Stamp;
 

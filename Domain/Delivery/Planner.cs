@@ -105,11 +105,13 @@ public static class Planner
         if (mapping.Create == CreatePolicy.Never) return LinkPlan.Nothing.Instance;
         foreach (var required in mapping.RequiredToCreate)
         {
-            if (customer.Value(required) is not { IsBlank: false } value || IsKeptBack(customer, required, hub)) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+            if (customer.Value(required) is not { IsBlank: false } value) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+            if (IsKeptBack(customer, required, hub)) return new LinkPlan.Wait("withheld:" + required, WakesItself: true);
             if (IsUnresolved(customer, link, required, value, hub)) return new LinkPlan.Wait(Reference + required, WakesItself: true);
         }
         var fields = ImmutableArray.CreateBuilder<FieldWrite>(mapping.Outgoing.Length);
         ImmutableArray<string> held = [];
+        string? kept = null;
         foreach (var mapped in mapping.Outgoing)
         {
             if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } golden || golden.Value.IsCleared) continue;
@@ -118,7 +120,12 @@ public static class Planner
                 held = held.Add(mapped.Field);
                 continue;
             }
-            if (IsUnresolved(customer, link, mapped.Field, golden.Value, hub) || IsKeptBack(customer, mapped.Field, hub)) continue;
+            if (IsUnresolved(customer, link, mapped.Field, golden.Value, hub)) continue;
+            if (IsKeptBack(customer, mapped.Field, hub))
+            {
+                kept = mapped.Field;
+                continue;
+            }
             if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Waiting } waiting && waiting.GoldenVersion >= golden.Version)
             {
                 // The one that it refers to goes first. After a while it is made without, unless the system refuses that.
@@ -129,7 +136,8 @@ public static class Planner
             fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
         if (fields.Count > 0) return new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
-        return held.IsEmpty ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : ForAPerson(link, held);
+        if (!held.IsEmpty) return ForAPerson(link, held);
+        return new LinkPlan.Wait(kept is null ? "nothing-determined" : "withheld:" + kept, WakesItself: true);
     }
 
     /// <summary>Whether a field says yes, and a create must not: another customer holds our identity key.</summary>
