@@ -140,7 +140,7 @@ sealed class Ground : IAsyncDisposable
         if (_cell.NetworksApart) Networks = new Networks(_cell.Silos);
         if (_cell.Silos > 0)
         {
-            Postgres = new PostgresServer(Disk is null ? null : disk.CreateSubdirectory("pg")) { Durable = true, Small = Disk is not null };
+            Postgres = Disk is null ? new PostgresServer { Durable = true } : PostgresServer.In(disk.CreateSubdirectory("pg"), durable: true, small: true);
             store = await Postgres.NewDatabaseAsync();
         }
         var crmHost = _cell.NetworksApart ? Networks.Gateway : "127.0.0.1";

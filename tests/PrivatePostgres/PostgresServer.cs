@@ -12,8 +12,13 @@ public sealed class PostgresServer : IAsyncDisposable
     Process? _process;
     int _databases;
 
-    /// <param name="folder">Where its data is, and its socket; null: a temporary folder of its own. Gone with the server.</param>
-    public PostgresServer(DirectoryInfo? folder = null) => _folder = folder ?? Directory.CreateTempSubdirectory("crm-pg-");
+    // Without a parameter, as a fixture that a test runner makes by itself has to be.
+    public PostgresServer() => _folder = Directory.CreateTempSubdirectory("crm-pg-");
+
+    PostgresServer(DirectoryInfo folder) => _folder = folder;
+
+    /// <summary>A server whose data and socket are in this folder; emptied with the server.</summary>
+    public static PostgresServer In(DirectoryInfo folder, bool durable, bool small) => new(folder) { Durable = durable, Small = small };
 
     /// <summary>Commits reach the disk before they are answered, as a hub wants it. False: faster, and enough where the machine itself does not fail.</summary>
     public bool Durable { get; init; }
