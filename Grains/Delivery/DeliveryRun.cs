@@ -7,6 +7,7 @@ using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Committing;
+using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
 
@@ -21,6 +22,7 @@ public sealed record OutgoingParts(
     IConnectorCatalog Connectors,
     IChance Chance,
     IGrainFactory Grains,
+    CustomerReferences Customers,
     LocalRuns Runs,
     OutgoingMetrics Metrics,
     ILoggerFactory Loggers)
@@ -76,8 +78,8 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         _parts = parts;
         _logger = parts.Loggers.CreateLogger("OrleansCrm.Delivery");
         _machine = new(lane.System, Limits);
-        _customers = new(parts.Grains, parts.Definitions, parts.Own, _logger);
-        _references = new(parts.Grains, lane.System, parts.Own);
+        _customers = new(parts.Customers, parts.Definitions, parts.Own, _logger);
+        _references = new(parts.Customers, lane.System, parts.Own);
         _connection = new(hub => hub.System(lane.System) is { } system ? parts.Connectors.OpenRecords(hub, system, parts.HubTime) : null);
     }
 

@@ -7,7 +7,6 @@ using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Delivery;
-using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Delivery;
 
 namespace OrleansCrm.Grains.Upkeep;
@@ -62,7 +61,7 @@ sealed class UpkeepRun : ILocalRun
         _parts = parts;
         _options = options;
         _logger = parts.Loggers.CreateLogger("OrleansCrm.Upkeep");
-        _customers = new(parts.Grains, parts.Definitions, parts.Own, _logger, options.ResolveAtOnce);
+        _customers = new(parts.Customers, parts.Definitions, parts.Own, _logger, options.ResolveAtOnce);
         _epoch = started.Epoch;
         _read = new long[started.Cursors.Length];
         foreach (var cursor in started.Cursors) _read[cursor.Partition] = cursor.Sequence;
@@ -334,14 +333,14 @@ sealed class UpkeepRun : ILocalRun
 
     async Task ReleaseReferenceAsync(HubDefinition hub, string system, DueLink row)
     {
-        var customer = await _parts.Grains.GetGrain<ICustomerGrain>(row.CustomerId).Read().WaitAsync(Patience, _parts.Own);
+        var customer = await _parts.Customers.Of(row.CustomerId).Read().WaitAsync(Patience, _parts.Own);
         if (customer is not { Status: CustomerStatus.Living } || hub.RecordType(customer.RecordType) is not { } type) return;
         if (customer.Links.FirstOrDefault(l => l.Id == row.LinkId) is not { } link) return;
         foreach (var trouble in link.Troubles.Where(t => t.Code == RefusalCode.UnresolvedReference && t.Field.Length > 0))
         {
             if (customer.Fields.FirstOrDefault(f => f.Field == trouble.Field) is not { } golden || type.Field(trouble.Field) is not { } field) continue;
             var referred = References.Of(field, FieldValue.FromStored(golden.Value)).ToArray();
-            var found = await new References(_parts.Grains, system, _parts.Own).FindAsync(referred.Distinct(StringComparer.Ordinal));
+            var found = await new References(_parts.Customers, system, _parts.Own).FindAsync(referred.Distinct(StringComparer.Ordinal));
             if (found.Count < referred.Distinct(StringComparer.Ordinal).Count()) continue;
             _parts.Metrics.UpkeepAsked("reference");
             if (await _customers.AskAsync(row.CustomerId, new CustomerCall.Release(row.LinkId, trouble.Field)) is OfferAnswer) _logger.ReferenceReleased(trouble.Field, row.CustomerId, system, row.LinkId);
