@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Storage;
