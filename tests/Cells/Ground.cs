@@ -145,7 +145,7 @@ sealed class Ground : IAsyncDisposable
         if (_cell.NetworksApart) Networks = new Networks(_cell.Silos);
         if (_cell.Silos > 0)
         {
-            Postgres = new PostgresServer(Disk is null ? null : disk.CreateSubdirectory("pg")) { Durable = true, Small = Disk is not null };
+            Postgres = new PostgresServer { Folder = Disk is null ? null : disk.CreateSubdirectory("pg"), Durable = true, Small = Disk is not null };
             store = await Postgres.NewDatabaseAsync();
         }
         var crmHost = _cell.NetworksApart ? Networks.Gateway : "127.0.0.1";
