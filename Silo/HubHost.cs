@@ -35,7 +35,7 @@ static class HubHost
             StaleSockets.Remove(settings.Urls);
             await using var app = Build(settings, store, log);
             await app.StartAsync(cancellationToken);
-            log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, settings.Urls);
+            log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, string.Join(';', app.Urls));
             var code = await RunToEndAsync(app, beside, cancellationToken);
             log.Information("The hub has ended; everything that was answered is stored");
             return code;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using OrleansCrm.Silo;
 using OrleansCrm.Silo.Demo;
+using Serilog.Events;
 
 var definition = new Option<FileInfo?>("--definition") { Description = "The hub definition. The stored one rules: the file seeds an empty store, or replaces it with --apply. Default: crm.yaml of this folder." };
 var apply = new Option<bool>("--apply") { Description = "Make the file the hub's definition, as its next version." };
@@ -12,6 +13,7 @@ var host = new Option<string>("--host") { Description = "The address at which ot
 var siloPort = new Option<int>("--silo-port") { Description = "Port for other silos. 0: a free one." };
 var gatewayPort = new Option<int>("--gateway-port") { Description = "Port for gateways that run on their own. 0: a free one." };
 var jsonLogs = new Option<bool>("--json-logs") { Description = "Log as compact JSON, a line each.", Recursive = true };
+var logLevel = new Option<LogEventLevel?>("--log-level") { Description = "The lowest level that is logged: debug tells of every edit in every room. Default: information; of a demo warning.", Recursive = true };
 var editsPerSecond = new Option<double>("--edits-per-second") { Description = "Live edits by people in the fake systems; 0: none.", DefaultValueFactory = _ => DemoSettings.EditsPerSecondUsual };
 var quiet = new Option<bool>("--quiet") { Description = "No live edits: you are the only one who edits." };
 editsPerSecond.Validators.Add(result =>
@@ -19,7 +21,7 @@ editsPerSecond.Validators.Add(result =>
     if (!(result.GetValueOrDefault<double>() is >= 0 and <= DemoSettings.EditsPerSecondMax)) result.AddError($"--edits-per-second is a number from 0 to {DemoSettings.EditsPerSecondMax}.");
 });
 
-var command = new RootCommand("Runs an OrleansCrm hub.") { definition, apply, data, store, secret, urls, host, siloPort, gatewayPort, jsonLogs };
+var command = new RootCommand("Runs an OrleansCrm hub.") { definition, apply, data, store, secret, urls, host, siloPort, gatewayPort, jsonLogs, logLevel };
 command.SetAction((parsed, cancellationToken) => HubHost.RunAsync(
     new(
         parsed.GetValue(definition),
@@ -31,7 +33,8 @@ command.SetAction((parsed, cancellationToken) => HubHost.RunAsync(
         parsed.GetRequiredValue(host),
         parsed.GetValue(siloPort),
         parsed.GetValue(gatewayPort),
-        parsed.GetValue(jsonLogs)),
+        parsed.GetValue(jsonLogs),
+        parsed.GetValue(logLevel) ?? LogEventLevel.Information),
     beside: null,
     cancellationToken));
 
@@ -49,6 +52,9 @@ demo.SetAction((parsed, cancellationToken) => Demonstration.RunAsync(
         parsed.GetValue(secret),
         parsed.GetRequiredValue(urls),
         parsed.GetValue(jsonLogs),
+
+        // What a demo tells is not to be searched for among log lines.
+        parsed.GetValue(logLevel) ?? LogEventLevel.Warning,
         parsed.GetValue(quiet) ? 0 : parsed.GetValue(editsPerSecond)),
     cancellationToken));
 command.Add(demo);

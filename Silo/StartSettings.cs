@@ -10,9 +10,6 @@ namespace OrleansCrm.Silo;
 /// <param name="SiloPort">0: a free one is chosen.</param>
 /// <param name="GatewayPort">0: a free one is chosen.</param>
 /// <param name="JsonLogs">Logs as compact JSON, a line each, in place of text for people.</param>
+/// <param name="LogFrom">The lowest level of lines that are written.</param>
 sealed record StartSettings(
-    FileInfo? Definition, bool Apply, DirectoryInfo Data, string? Store, string? Secret, string Urls, string Host, int SiloPort, int GatewayPort, bool JsonLogs)
-{
-    /// <summary>The lowest level of log lines that are written.</summary>
-    public LogEventLevel LogFrom { get; init; } = LogEventLevel.Information;
-}
+    FileInfo? Definition, bool Apply, DirectoryInfo Data, string? Store, string? Secret, string Urls, string Host, int SiloPort, int GatewayPort, bool JsonLogs, LogEventLevel LogFrom);

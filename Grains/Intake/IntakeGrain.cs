@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Customers;
@@ -138,7 +139,7 @@ public sealed class IntakeGrain(
         metrics.EditAnswered(system, outcome);
         if (!logger.IsEnabled(LogLevel.Debug)) return;
         var done = answer as IntakeAnswer.Done;
-        logger.EventTaken(incoming.Id, system, outcome, done?.CustomerId, done?.Revision ?? 0, incoming.CorrelationId);
+        logger.EventTaken(incoming.Id, system, outcome, done?.CustomerId is { } customer ? EntryName.Of(customer, done.Revision) : null, incoming.CorrelationId);
     }
 
     // ---- the store -----------------------------------------------------------------------------------------------------
@@ -251,8 +252,8 @@ static partial class IntakeLog
     [LoggerMessage(EventId = 1401, Level = LogLevel.Error, Message = "Intake met an unforeseen error of the store; the sources are told to send again")]
     public static partial void IntakeFailed(this ILogger logger, Exception error);
 
-    [LoggerMessage(EventId = 1403, Level = LogLevel.Debug, Message = "Event {EventId} of {System}: {Outcome}, revision {Revision} of {CustomerId} ({CorrelationId})")]
-    public static partial void EventTaken(this ILogger logger, string eventId, string system, string outcome, string? customerId, long revision, string? correlationId);
+    [LoggerMessage(EventId = 1403, Level = LogLevel.Debug, Message = "Edit {EditId} of {System}: {Outcome}, entry {Entry} ({CorrelationId})")]
+    public static partial void EventTaken(this ILogger logger, string editId, string system, string outcome, string? entry, string? correlationId);
 
     [LoggerMessage(EventId = 1402, Level = LogLevel.Warning, Message = "Customer {CustomerId} could not be asked ({Error})")]
     public static partial void CustomerNotReached(this ILogger logger, string customerId, string error);

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using OrleansCrm.Client.Standalone;
-using Serilog.Events;
 
 namespace OrleansCrm.Silo.Demo;
 
@@ -32,11 +31,7 @@ static class Demonstration
 
             var definition = new DemoDefinition(await File.ReadAllTextAsync(Path.Combine(Parts, "crm.yaml"), told.Token), systems);
             await File.WriteAllTextAsync(folder.Definition.FullName, definition.Observing, told.Token);
-            var start = new StartSettings(folder.Definition, Apply: false, folder.Folder, Store: null, settings.Secret, urls, "127.0.0.1", SiloPort: 0, GatewayPort: 0, settings.JsonLogs)
-            {
-                // What the demo tells is not to be searched for among log lines.
-                LogFrom = LogEventLevel.Warning,
-            };
+            var start = new StartSettings(folder.Definition, Apply: false, folder.Folder, Store: null, settings.Secret, urls, "127.0.0.1", SiloPort: 0, GatewayPort: 0, settings.JsonLogs, settings.LogFrom);
             var story = new DemoStory(hub, systems, records, definition, folder, settings.EditsPerSecond, Console.Out);
             var code = await HubHost.RunAsync(start, story.RunAsync, told.Token);
             if (code == 0) await Console.Out.WriteLineAsync($"The demo has ended. What it stored is in {folder.Folder.FullName} until the next one.");
