@@ -25,6 +25,7 @@ sealed class ReferenceKeeper(OutgoingParts parts, CustomerAsks customers, Upkeep
     readonly Dictionary<(string CustomerId, string Said), string?> _made = [];
     readonly HashSet<string> _held = new(StringComparer.Ordinal);
     readonly Dictionary<string, string> _merged = new(StringComparer.Ordinal);
+    (HubDefinition? Hub, bool Refers) _judged;
     readonly HashSet<string> _left = new(StringComparer.Ordinal);
     readonly HashSet<(string CustomerId, string System)> _arrived = [];
     readonly HashSet<(string CustomerId, string LinkId)> _waiting = [];
@@ -43,7 +44,7 @@ sealed class ReferenceKeeper(OutgoingParts parts, CustomerAsks customers, Upkeep
         {
             if (change.Trouble is { Kind: TroubleKind.Waiting }) _waiting.Add((entry.CustomerId, change.LinkId));
         }
-        if (!IsReferredTo(entry.RecordType, hub)) return;
+        if (!AnyRefer(hub)) return;
         if (entry.Status is { Status: CustomerStatus.Merged, MovedTo: { } survivor }) _merged[entry.CustomerId] = survivor;
         foreach (var link in entry.Links)
         {
@@ -62,16 +63,11 @@ sealed class ReferenceKeeper(OutgoingParts parts, CustomerAsks customers, Upkeep
         _arrived.Add((customerId, record.System));
     }
 
-    static bool IsReferredTo(string recordType, HubDefinition hub)
+    // Whatever a reference may point to by declaration: a system can name any customer by its id.
+    bool AnyRefer(HubDefinition hub)
     {
-        foreach (var type in hub.RecordTypes)
-        {
-            foreach (var field in type.Fields)
-            {
-                if (Referring.Refers(field) && field.To.Contains(recordType)) return true;
-            }
-        }
-        return false;
+        if (_judged.Hub != hub) _judged = (hub, hub.RecordTypes.Any(t => t.Fields.Any(Referring.Refers)));
+        return _judged.Refers;
     }
 
     /// <summary>Tells all that was taken. Where it throws, nothing is forgotten.</summary>
