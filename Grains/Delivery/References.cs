@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Customers;
 
@@ -44,6 +46,43 @@ sealed class References(CustomerReferences customers, string system, TimeProvide
             FieldType.Association => value.Members().Select(m => m.Part("to")).Where(to => to is { IsText: true } && Canonicaliser.IsCustomerId(to.Value.AsText())).Select(to => to!.Value.AsText()),
             _ => [],
         };
+    }
+
+    /// <summary>References, as a system said them, in the fields of a record.</summary>
+    public static HashSet<string> In(HubDefinition hub, string recordType, ImmutableArray<FieldStored> fields)
+    {
+        var said = new HashSet<string>(StringComparer.Ordinal);
+        if (fields.IsDefaultOrEmpty || hub.RecordType(recordType) is not { } type) return said;
+        foreach (var stored in fields)
+        {
+            if (type.Field(stored.Field) is { } field && Referring.Refers(field)) said.UnionWith(Referring.In(stored.Value));
+        }
+        return said;
+    }
+
+    /// <summary>The same of a record that was read.</summary>
+    public static HashSet<string> In(HubDefinition hub, string system, string @object, ImmutableArray<FieldStored> fields) =>
+        hub.System(system)?.MappingOfObject(@object) is { } mapping ? In(hub, mapping.RecordType, fields) : [];
+
+    /// <summary>The fields that refer to nobody.</summary>
+    public static ImmutableArray<FieldStored> Without(HubDefinition hub, string recordType, ImmutableArray<FieldStored> fields) =>
+        hub.RecordType(recordType) is { } type ? fields.RemoveAll(f => type.Field(f.Field) is { } field && Referring.Refers(field)) : fields;
+
+    /// <summary>Where references lead.</summary>
+    /// <returns>Null: the store could not be asked.</returns>
+    public async Task<ImmutableArray<Referral>?> LeadAsync(ICustomerStore store, IEnumerable<string> said, CancellationToken cancellationToken)
+    {
+        var records = said.Select(Referring.RecordOf).OfType<SourceRecord>().ToImmutableArray();
+        if (records.IsEmpty) return [];
+        try
+        {
+            var found = await store.LookUpRecordsAsync(records, cancellationToken);
+            return [.. found.Where(f => f is { CustomerId: not null, Suppressed: false }).Select(f => new Referral(f.Record.ToString(), f.CustomerId))];
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The ids that these customers have in the system; who has none there is left out.</summary>
