@@ -53,6 +53,7 @@ public sealed class RealHubTests : IAsyncLifetime
         Assert.Equal([1, 2], history.GetProperty("entries").EnumerateArray().Select(e => e.GetProperty("revision").GetInt32()));
         var changes = await (await Http.GetAsync("/v1/changes")).JsonLines();
         Assert.Equal([$"{id}@1", $"{id}@2"], changes.Select(c => c.Text("id")).OfType<string>());
+        Assert.Equal("crm", changes[0].GetProperty("data").GetProperty("fields").GetProperty("name").Text("system"));
     }
 
     [Fact]
