@@ -34,6 +34,7 @@ public static class HubGrains
         services.TryAddSingleton<SnapshotWriter>();
         services.TryAddSingleton<LocalCustomers>();
         services.TryAddSingleton<CustomerServices>();
+        services.TryAddSingleton<CustomerReferences>();
         services.TryAddSingleton<IntakeTallies>();
 
         services.AddPlacementDirector<PartitionPlacement, PartitionPlacementDirector>();

@@ -16,10 +16,11 @@ static class HubHost
     const int Unavailable = 3;
     const int Broken = 4;
 
+    /// <param name="beside">Runs beside the hub from when it can work until it stops; when it fails the hub ends with its failure. Null: nothing does.</param>
     /// <returns>0: ended as told; 2: a person has to decide something first; 3: the store could not be reached; 4: an invariant broke; 5 (see <see cref="SiloFatalErrors"/>): the other silos took this one for dead.</returns>
-    public static async Task<int> RunAsync(StartSettings settings, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(StartSettings settings, Func<IServiceProvider, CancellationToken, Task>? beside, CancellationToken cancellationToken)
     {
-        await using var log = HubLogging.Make(settings.JsonLogs);
+        await using var log = HubLogging.Make(settings.JsonLogs, settings.LogFrom);
         try
         {
             // Until requests carry keys, whoever reaches the port may do everything.
@@ -31,10 +32,11 @@ static class HubHost
             log.Information("The hub's secret is in {Where}; a hub that is moved or restored needs it", where);
             await using var store = await OpenStoreAsync(settings, secret, cancellationToken);
             await DefinitionStart.PrepareAsync(store, settings, log, cancellationToken);
+            StaleSockets.Remove(settings.Urls);
             await using var app = Build(settings, store, log);
             await app.StartAsync(cancellationToken);
-            log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, settings.Urls);
-            var code = await RunToEndAsync(app, cancellationToken);
+            log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, string.Join(';', app.Urls));
+            var code = await RunToEndAsync(app, beside, cancellationToken);
             log.Information("The hub has ended; everything that was answered is stored");
             return code;
         }
@@ -55,18 +57,29 @@ static class HubHost
         }
     }
 
-    static async Task<int> RunToEndAsync(WebApplication app, CancellationToken cancellationToken)
+    static async Task<int> RunToEndAsync(WebApplication app, Func<IServiceProvider, CancellationToken, Task>? beside, CancellationToken cancellationToken)
     {
         // A committer that cannot trust its memory must not go on; another process starts from what is stored.
         var broken = app.Services.GetRequiredService<Committer>().Broken;
         var ended = app.WaitForShutdownAsync(cancellationToken);
-        if (await Task.WhenAny(ended, broken) == ended)
+        var companion = beside?.Invoke(app.Services, app.Lifetime.ApplicationStopping) ?? Task.CompletedTask;
+        var failed = FailedAsync(companion);
+        if (await Task.WhenAny(ended, broken, failed) == ended)
         {
             await ended;
+            await companion;
             return 0;
         }
         await app.StopAsync(CancellationToken.None);
+        await companion;
         return Broken;
+    }
+
+    // Ends only when the task fails: one that has done its work leaves the hub running.
+    static async Task FailedAsync(Task task)
+    {
+        await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!task.IsFaulted) await Task.Delay(Timeout.Infinite, CancellationToken.None);
     }
 
     static async Task<ICustomerStore> OpenStoreAsync(StartSettings settings, ReadOnlyMemory<byte> secret, CancellationToken cancellationToken) => settings.Store is { } connection

@@ -11,10 +11,11 @@ static class HubLogging
 {
     const string Line = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} {CorrelationId}{NewLine}{Exception}";
 
-    public static Logger Make(bool json)
+    /// <param name="from">The lowest level that the hub's own lines are written at.</param>
+    public static Logger Make(bool json, LogEventLevel from)
     {
         var log = new LoggerConfiguration()
-            .MinimumLevel.Information()
+            .MinimumLevel.Is(from)
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Orleans", LogEventLevel.Warning)
             .MinimumLevel.Override("Microsoft.Orleans", LogEventLevel.Warning)

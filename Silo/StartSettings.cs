@@ -1,3 +1,5 @@
+using Serilog.Events;
+
 namespace OrleansCrm.Silo;
 
 /// <summary>What the command line says about this start.</summary>
@@ -8,5 +10,6 @@ namespace OrleansCrm.Silo;
 /// <param name="SiloPort">0: a free one is chosen.</param>
 /// <param name="GatewayPort">0: a free one is chosen.</param>
 /// <param name="JsonLogs">Logs as compact JSON, a line each, in place of text for people.</param>
+/// <param name="LogFrom">The lowest level of lines that are written.</param>
 sealed record StartSettings(
-    FileInfo? Definition, bool Apply, DirectoryInfo Data, string? Store, string? Secret, string Urls, string Host, int SiloPort, int GatewayPort, bool JsonLogs);
+    FileInfo? Definition, bool Apply, DirectoryInfo Data, string? Store, string? Secret, string Urls, string Host, int SiloPort, int GatewayPort, bool JsonLogs, LogEventLevel LogFrom);

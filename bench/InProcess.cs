@@ -12,6 +12,7 @@ using OrleansCrm.Grains;
 using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Intake;
+using OrleansCrm.Bench.Peers;
 using OrleansCrm.PrivatePostgres;
 using OrleansCrm.Storage.PostgreSql;
 using OrleansCrm.Storage.Sqlite;
@@ -33,33 +34,69 @@ static class InProcess
         var settings = args.Where(a => a.Contains('=', StringComparison.Ordinal)).Select(a => a.Split('=', 2)).ToDictionary(a => a[0], a => int.Parse(a[1], CultureInfo.InvariantCulture));
         var persons = settings.GetValueOrDefault("persons", 100_000);
         var seconds = settings.GetValueOrDefault("seconds", 30);
+        var rates = new List<(string Kind, double Rate)>();
         foreach (var kind in args.Where(a => !a.Contains('=', StringComparison.Ordinal)).DefaultIfEmpty("postgres"))
         {
-            if (kind == "postgres") await OnPostgresAsync(persons, seconds);
-            else await OnSqliteAsync(persons, seconds);
+            var rate = kind switch
+            {
+                "postgres" => await OnPostgresAsync(persons, seconds),
+                "sqlite" => await OnSqliteAsync(persons, seconds),
+                "peers" => await PeersAsync(persons, seconds),
+                _ => throw new ArgumentException($"'{kind}' is not among postgres, sqlite and peers.", nameof(args)),
+            };
+            rates.Add((kind, rate));
+        }
+        if (rates.Find(r => r.Kind == "postgres") is { Rate: > 0 } hub && rates.Find(r => r.Kind == "peers") is { Rate: > 0 } peer)
+        {
+            Console.WriteLine(Line("the hub on PostgreSQL, to the quicker of its peers", $"{hub.Rate / peer.Rate:F1} times"));
         }
         return 0;
     }
 
-    static async Task OnPostgresAsync(int persons, int seconds)
+    static async Task<double> OnPostgresAsync(int persons, int seconds)
     {
         await using var server = new PostgresServer { Durable = true };
         var connection = await server.NewDatabaseAsync();
         await using var store = await PostgresCustomerStore.OpenAsync(new() { ConnectionString = connection, Secret = new byte[32] }, CancellationToken.None);
-        await MeasureAsync("PostgreSQL, fsync on", store, persons, seconds, () => Cpu.OfTree(server.ProcessId!.Value));
+        return await MeasureAsync("PostgreSQL, fsync on", store, persons, seconds, () => Cpu.OfTree(server.ProcessId!.Value));
     }
 
-    static async Task OnSqliteAsync(int persons, int seconds)
+    static async Task<double> OnSqliteAsync(int persons, int seconds)
     {
         var folder = Directory.CreateTempSubdirectory("crm-bench-");
-        await using (var store = SqliteCustomerStore.Open(new() { DataFolder = folder.FullName, Secret = new byte[32] }))
+        try
         {
-            await MeasureAsync("SQLite, synchronous=FULL", store, persons, seconds, () => TimeSpan.Zero);
+            await using var store = SqliteCustomerStore.Open(new() { DataFolder = folder.FullName, Secret = new byte[32] });
+            return await MeasureAsync("SQLite, synchronous=FULL", store, persons, seconds, () => TimeSpan.Zero);
         }
-        folder.Delete(recursive: true);
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
-    static async Task MeasureAsync(string name, ICustomerStore store, int persons, int seconds, Func<TimeSpan> serverCpu)
+    /// <returns>Edits a second of the quicker one.</returns>
+    static async Task<double> PeersAsync(int persons, int seconds)
+    {
+        await using var server = new PostgresServer { Durable = true };
+        var best = 0.0;
+        await using (var peer = new HandWritten(await server.NewDatabaseAsync()))
+        {
+            best = await PeerLoad.MeasureAsync(peer, persons, seconds, () => Cpu.OfTree(server.ProcessId!.Value));
+        }
+        var connection = await server.NewDatabaseAsync();
+        await using (await PostgresCustomerStore.OpenAsync(new() { ConnectionString = connection, Secret = new byte[32] }, CancellationToken.None))
+        {
+            // Opened for its migrations, which make the tables that Orleans' storage needs.
+        }
+        await using (var peer = await OrleansPeer.StartAsync(connection))
+        {
+            best = Math.Max(best, await PeerLoad.MeasureAsync(peer, persons, seconds, () => Cpu.OfTree(server.ProcessId!.Value)));
+        }
+        return best;
+    }
+
+    static async Task<double> MeasureAsync(string name, ICustomerStore store, int persons, int seconds, Func<TimeSpan> serverCpu)
     {
         await StoredDefinitions.ApplyAsync(store, Definition(), null, CancellationToken.None);
         var builder = Host.CreateApplicationBuilder();
@@ -104,6 +141,8 @@ static class InProcess
         Console.WriteLine(Line("  so two cores to itself would give about", $"{2e6 / (cpuOwn + cpuServer):F0} edits/s"));
         Console.WriteLine(Line("  allocated per edit", $"{(GC.GetTotalAllocatedBytes() - allocated) / (double)edits:F0} bytes"));
         Console.WriteLine(Line("  collections of generations 0 / 1 / 2, paused", $"{string.Join(" / ", Collections().Zip(gc, (after, before) => after - before))}, {(GC.GetTotalPauseDuration() - paused).TotalMilliseconds:F0} ms"));
+        var last = GC.GetGCMemoryInfo(GCKind.Ephemeral);
+        Console.WriteLine(Line("  the last short collection: generation, survived, paused", $"{last.Generation}, {last.PromotedBytes / 1e6:F0} MB, {last.PauseDurations[0].TotalMilliseconds:F0} ms"));
         Console.WriteLine(Line($"  call of {CallEvents}: p50 / p99", $"{latencies[latencies.Count / 2].TotalMilliseconds:F0} / {latencies[latencies.Count * 99 / 100].TotalMilliseconds:F0} ms"));
         Console.WriteLine(Line("  load of the machine", File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Trim() : "?"));
 
@@ -112,6 +151,7 @@ static class InProcess
         var full = GC.GetTotalMemory(forceFullCollection: true);
         Console.WriteLine(Line("  memory per idle active customer, intake's caches with it", $"{(full - empty) / (double)persons:F0} bytes"));
         await host.StopAsync();
+        return edits / elapsed.TotalSeconds;
     }
 
     static async Task<List<TimeSpan>> EditAsync(IGrainFactory grains, int persons, int seconds, int round)
@@ -177,7 +217,7 @@ static class InProcess
 
     static int[] Collections() => [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)];
 
-    static string Line(string what, string measured) => $"{what,-70} {measured}";
+    public static string Line(string what, string measured) => $"{what,-70} {measured}";
 
     sealed class Chance : IChance
     {

@@ -17,9 +17,11 @@ switch (args)
         return Smoke.Run(Console.Out, texts: false) ? 0 : 1;
     case ["inprocess", .. var rest]:
         return await InProcess.RunAsync(rest);
+    case ["speed", .. var rest]:
+        return await OrleansCrm.Bench.Speed.SpeedRun.RunAsync(rest);
     case ["sizes"]:
         return Smoke.Run(Console.Out, texts: true) ? 0 : 1;
     default:
-        Console.Error.WriteLine("Usage: http [options] | inprocess [postgres|sqlite] [persons=100000] [seconds=30] | model [BenchmarkDotNet options] | sizes | --smoke");
+        Console.Error.WriteLine("Usage: http [options] | inprocess [postgres|sqlite|peers] [persons=100000] [seconds=30] | speed [all|postgres|sqlite|webhook|three] [persons=100000] [seconds=20] | model [BenchmarkDotNet options] | sizes | --smoke");
         return 2;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Grains.Interfaces.Reading;
 
 namespace OrleansCrm.Client.Changes;
@@ -10,7 +11,7 @@ static class ChangeJson
     {
         json.WriteStartObject();
         json.WriteString("specversion"u8, "1.0"u8);
-        json.WriteString("id"u8, $"{change.CustomerId}@{change.Revision}");
+        json.WriteString("id"u8, EntryName.Of(change.CustomerId, change.Revision));
         json.WriteString("source"u8, $"/hubs/{Uri.EscapeDataString(hubId)}");
         json.WriteString("type"u8, $"crm.{change.RecordType}.{change.Status switch { null or "living" => "changed", var status => status }}");
         json.WriteString("subject"u8, change.CustomerId);

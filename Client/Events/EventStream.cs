@@ -26,9 +26,6 @@ sealed class EventStream
     const string Format = "ndjson";
     const int FlushBytes = 32 << 10;
 
-    // Refused lines that are logged one by one; a file of nonsense is summed up at its end.
-    const int RefusalsLoggedMax = 10;
-
     readonly HttpContext _context;
     readonly Hub _hub;
     readonly GatewayLimits _limits;
@@ -215,7 +212,6 @@ sealed class EventStream
     async Task WriteAsync(PipeWriter to)
     {
         using var json = new Utf8JsonWriter(to, JsonAnswer.Options);
-        var refused = 0;
         var isGone = false;
         while (await _answered.Reader.WaitToReadAsync())
         {
@@ -226,7 +222,7 @@ sealed class EventStream
                 var answer = answered.Answer;
                 _counts.Add(answer.Outcome);
                 _metrics.Answered(Format, answer.Outcome, answer.Reason);
-                if (answer.Outcome == EventOutcome.Refused && refused++ < RefusalsLoggedMax) _log.LineRefused(answered.Line, answer.Id, answer.Reason ?? "");
+                _counts.LogNotTaken(_log, answered.Line, answer);
                 unflushed += answered.Bytes;
                 if (!isGone) written += WriteLine(json, to, answered);
             }

@@ -107,6 +107,7 @@ sealed class EventsEndpoint(
                 break;
             default:
                 metrics.Answered(format, answer.Outcome, answer.Reason);
+                if (answer.Outcome == EventOutcome.Parked) log.EventParked(answer.Id, answer.Reason ?? "");
                 await JsonAnswer.Write(context, answer.Outcome == EventOutcome.Parked ? StatusCodes.Status202Accepted : StatusCodes.Status200OK, "application/json", answer, static (json, answer) =>
                 {
                     json.WriteStartObject();
@@ -163,10 +164,11 @@ sealed class EventsEndpoint(
         }
         var answers = await AnswersOf(reads);
         var counts = new OutcomeCounts();
-        foreach (var answer in answers)
+        for (var i = 0; i < answers.Length; i++)
         {
-            metrics.Answered("batch", answer.Outcome, answer.Reason);
-            counts.Add(answer.Outcome);
+            metrics.Answered("batch", answers[i].Outcome, answers[i].Reason);
+            counts.Add(answers[i].Outcome);
+            counts.LogNotTaken(log, i + 1, answers[i]);
         }
         counts.Log(log, "batch", "body");
         await JsonAnswer.Write(context, StatusCodes.Status200OK, "application/json", answers, static (json, answers) =>

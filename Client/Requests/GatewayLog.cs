@@ -14,11 +14,17 @@ static partial class GatewayLog
     [LoggerMessage(EventId = 4003, Level = LogLevel.Error, Message = "{Operation} failed in a way that nobody foresaw: {Failure}")]
     public static partial void RequestBroke(this ILogger logger, string operation, string failure);
 
-    [LoggerMessage(EventId = 4004, Level = LogLevel.Information, Message = "Event {EventId} was refused: {Reason}")]
-    public static partial void EventRefused(this ILogger logger, string? eventId, string reason);
+    [LoggerMessage(EventId = 4004, Level = LogLevel.Information, Message = "Edit {EditId} was refused: {Reason}")]
+    public static partial void EventRefused(this ILogger logger, string? editId, string reason);
 
-    [LoggerMessage(EventId = 4005, Level = LogLevel.Information, Message = "Line {Line}, event {EventId}, was refused: {Reason}")]
-    public static partial void LineRefused(this ILogger logger, long line, string? eventId, string reason);
+    [LoggerMessage(EventId = 4005, Level = LogLevel.Information, Message = "Line {Line}, edit {EditId}, was refused: {Reason}")]
+    public static partial void LineRefused(this ILogger logger, long line, string? editId, string reason);
+
+    [LoggerMessage(EventId = 4010, Level = LogLevel.Information, Message = "Edit {EditId} was parked: {Reason}. It is kept until a person decides.")]
+    public static partial void EventParked(this ILogger logger, string? editId, string reason);
+
+    [LoggerMessage(EventId = 4011, Level = LogLevel.Information, Message = "Line {Line}, edit {EditId}, was parked: {Reason}. It is kept until a person decides.")]
+    public static partial void LineParked(this ILogger logger, long line, string? editId, string reason);
 
     [LoggerMessage(EventId = 4006, Level = LogLevel.Information,
         Message = "A {Format} of {Events} events has ended ({End}): {Applied} applied, {Unchanged} unchanged, {Parked} parked, {Refused} refused, {TryAgain} to be sent again")]

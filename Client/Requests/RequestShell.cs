@@ -67,7 +67,7 @@ sealed class RequestShell(GatewayLimits limits, GatewayMetrics metrics, IOptions
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
             // The caller has gone; whatever failed on the way is of no use to anybody.
-            context.Response.StatusCode = context.Response.HasStarted ? context.Response.StatusCode : StatusCodes.Status499ClientClosedRequest;
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
         }
 #pragma warning disable CA1031 // This is where every failure gets its answer.
         catch (Exception failure)

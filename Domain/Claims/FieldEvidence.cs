@@ -196,6 +196,17 @@ public sealed class FieldEvidence
         return !(by.TimeTold && by.Time < intent.SavedAt && by.Version is { } version && version == intent.SavedVersion);
     }
 
+    /// <summary>Whether what a record that nobody has tied to us claims may be what a create of ours put there: one that may have taken effect, and made we do not know which record.</summary>
+    internal bool MayComeOfCreate(Claim claim, FieldRules rules)
+    {
+        foreach (var write in Writes)
+        {
+            if (write.Intent is not { Kind: Delivery.WriteKind.Create, MayStillTakeEffect: true } || write.Value != claim.Value) continue;
+            if (!IsBefore(claim.By, write.Intent, rules) && !IsAfter(claim.By, write.Intent, rules)) return true;
+        }
+        return false;
+    }
+
     /// <summary>Whether an edit says nothing but that a write of ours has been saved.</summary>
     internal bool IsSurelyEcho(FieldValue value, EditEvidence by, FieldRules rules)
     {
@@ -203,8 +214,26 @@ public sealed class FieldEvidence
         {
             // Whether an open write was made at all only its end tells.
             if (write.Intent.State != IntentState.Done || write.Refused || (write.Value != value && write.Rendering != value) || IsOlder(by, write.Intent)) continue;
-            if (by.Actor.Kind == ActorKind.Hub && KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
+            if (by.Actor.Kind == ActorKind.Hub && IsOursByMark(by) && KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved && (!rules.IsRefusal(value) || by.Actor.Kind == ActorKind.Hub || Explains(write, by))) return true;
+        }
+        return MaySpeakOfForgotten(value, by, rules);
+    }
+
+    /// <summary>Whether a report with our mark speaks of a time before all writes that are still known, where others have been forgotten.</summary>
+    /// <remarks>
+    /// A record that we write often, and whose reports come late, reports writes that have left our memory. Each taken for an edit would be
+    /// written to the other systems, which report that late as well: nothing would ever come to rest. What automation did in those
+    /// transactions is lost instead; we have written over it since. A refusal of consent is never lost, and not many values can go to and fro with it.
+    /// </remarks>
+    bool MaySpeakOfForgotten(FieldValue value, EditEvidence by, FieldRules rules)
+    {
+        if (by.Actor.Kind != ActorKind.Hub || Writes.Length < WritesMax || rules.IsRefusal(value)) return false;
+        foreach (var write in Writes)
+        {
+            if (write.Intent.State != IntentState.Done || write.Refused) continue;
+            if (by.Version is { } version && write.Intent.SavedVersion is { } saved) return version < saved;
+            return by.TimeTold && by.Time < (write.Intent.SavedAt ?? write.Intent.Start - rules.ClockTolerance);
         }
         return false;
     }
@@ -320,7 +349,7 @@ public sealed class FieldEvidence
             {
                 // Of a write that was taken a receipt tells. That one which was given up took effect after all only its echo tells, and
                 // so that what comes first after it was not always there.
-                if (claims.Count == 0 && between is null && IsOfGivenUp(value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                if (claims.Count == 0 && between is null && IsOfGivenUp(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
                 continue;
             }
             if (!rules.Counts(statement))
@@ -338,7 +367,7 @@ public sealed class FieldEvidence
                 // Said again. A change says that it was set again just then; an observation only that it is still there.
                 claims[^1] = by.IsChange && rules.Planted != PlantedFault.ChangeOfSameValueKeepsStamp
                     ? last! with { Stamp = by.ToStamp(), By = by, LastBy = by }
-                    : last! with { LastBy = by };
+                    : last! with { Stamp = Narrowed(last!, by, rules), LastBy = by };
             }
             else
             {
@@ -349,11 +378,11 @@ public sealed class FieldEvidence
     }
 
     /// <summary>Whether nothing but writes that were given up explains an echo.</summary>
-    bool IsOfGivenUp(FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    bool IsOfGivenUp(EditEvidence by, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         foreach (var write in Writes)
         {
-            if (!write.IsGivenUp && MaySay(write, value, rules, aspect)) return false;
+            if (!write.IsGivenUp && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
         }
         return true;
     }
@@ -371,6 +400,12 @@ public sealed class FieldEvidence
             ? Stamp.JustAfter(since, null, by.EditId)
             : Stamp.JustAfter(other.Time, other.Version, by.EditId);
     }
+
+    /// <summary>The stamp of a value that is said again by a poll. One that finds the record still unmodified after the other value, but before this one was first said, narrows the guess.</summary>
+    static Stamp Narrowed(Claim last, EditEvidence by, FieldRules rules) =>
+        last.Stamp.IsGuess && by.Since is { } since && since > last.Stamp.Time && since < last.By.Time && rules.Planted != PlantedFault.ForgetSince
+            ? Stamp.JustAfter(since, null, last.Stamp.EditId)
+            : last.Stamp;
 
     /// <summary>The latest time between the claim at hand and a statement at which the record held another value than the statement's, by a write of ours or a statement that may not claim; null: none.</summary>
     Stamp? LastOther(Claim? last, EditEvidence? between, FieldValue? betweenValue, FieldValue value, Statement statement, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
@@ -416,13 +451,31 @@ public sealed class FieldEvidence
         var value = aspect is null ? statement.Value : aspect(statement.Value);
         if (!MaySay(write, value, rules, aspect)) return false;
         if (rules.Planted == PlantedFault.EchoByValueAlone) return true;
-        if (statement.By.Actor.Kind == ActorKind.Hub) return !IsOlder(statement.By, write.Intent);
+        if (statement.By.Actor.Kind == ActorKind.Hub)
+        {
+            if (IsOlder(statement.By, write.Intent)) return false;
+            // On a report of the whole record our mark says that the last save was ours, not that each of its values is: what somebody
+            // has set since the write may have been left alone by a later save of other fields.
+            return IsOursByMark(statement.By) || (statement.By.Version is { } version && version == write.Intent.SavedVersion) || !IsReplaced(index, write, rules, aspect, echoes);
+        }
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
         if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
         // A write that was given up took effect within the longest call time or not at all. Its report may come at any time later, but
         // speaks of a time within: what was there after that, once we had seen something else, somebody has set.
         if (write.IsGivenUp && IsAfter(statement.By, write.Intent, rules)) return false;
+        return !IsReplaced(index, write, rules, aspect, echoes);
+    }
+
+    /// <summary>Whether our mark settles it, whatever else comes to be known: on a change it speaks of its fields; and what tells neither time nor version may be late.</summary>
+    static bool IsOursByMark(EditEvidence by) => by.IsChange || (!by.TimeTold && by.Version is null);
+
+    /// <summary>Whether something else surely held between a write and a report that equals it: then somebody has set the value again.</summary>
+    bool IsReplaced(int index, FieldIntent write, FieldRules rules, Func<FieldValue, FieldValue>? aspect, ReadOnlySpan<bool> echoes)
+    {
+        var statement = Statements[index];
+        var value = aspect is null ? statement.Value : aspect(statement.Value);
+        var isMarked = statement.By.Actor.Kind == ActorKind.Hub;
 
         // A foreign value reported in between: who then reports ours has set it again.
         for (var i = 0; i < index; i++)
@@ -430,9 +483,9 @@ public sealed class FieldEvidence
             var other = Statements[i];
             // Heard later, but of an earlier version: it is not this one that came in between.
             if (statement.By.Version < other.By.Version) continue;
-            // Also our own later write, where its echo shows that it held before this.
-            if (echoes[i] && !IsLater(statement.By, other.By, rules)) continue;
-            if (!Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect) && IsAfter(other.By, write.Intent, rules)) return false;
+            // Also our own later write, where its echo shows that it held before this. What carries our mark may be late, unless it tells that it is not.
+            if ((echoes[i] || isMarked) && !IsLater(statement.By, other.By, rules)) continue;
+            if (!Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect) && IsAfter(other.By, write.Intent, rules)) return true;
         }
         // A later write of ours that surely held: after it, our older value can only have been set by somebody, once it can take effect
         // no more. Without a time of its own, though, the report may simply be late.
@@ -440,16 +493,18 @@ public sealed class FieldEvidence
         {
             if (later.Intent.State != IntentState.Done || later.Refused || later.Intent.Start <= write.Intent.Start) continue;
             if (Matches(later, value, rules, aspect)) continue;
-            if (IsAfter(statement.By, later.Intent, rules) && IsAfter(statement.By, write.Intent, rules)) return false;
+            // A read showed the later one when it settled it, however long its call may still have been under way.
+            if (IsAfter(statement.By, later.Intent, later.Intent.End ?? later.Intent.StartBefore, rules) && IsAfter(statement.By, write.Intent, rules)) return true;
         }
-        return true;
+        return false;
     }
 
-    /// <summary>Whether the record was surely saved anew between two reports. One may round its time where the other does not.</summary>
+    /// <summary>Whether the record was surely saved anew between two reports. Changes tell their times by one clock and round them alike; another kind of report may not.</summary>
     static bool IsLater(EditEvidence edit, EditEvidence other, FieldRules rules)
     {
         if (edit.Version is { } version && other.Version is { } before) return version > before;
-        return edit.TimeTold && other.TimeTold && edit.Time > other.Time + rules.ClockTolerance;
+        if (!edit.TimeTold || !other.TimeTold) return false;
+        return edit.Time > (edit.IsChange && other.IsChange ? other.Time : other.Time + rules.ClockTolerance);
     }
 
     /// <summary>Whether a report of another value tells that our write did not last. One that may have crossed it says nothing new; without a time of its own it is taken to have been made as it came.</summary>
@@ -477,7 +532,7 @@ public sealed class FieldEvidence
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
         for (var i = 0; i < Statements.Length; i++)
         {
-            if (Statements[i].Value == value && IsTied(i, write.Intent)) return true;
+            if (Statements[i].Value == value && IsTied(i, write)) return true;
         }
         return false;
     }
@@ -493,16 +548,18 @@ public sealed class FieldEvidence
     }
 
     // Our mark on a report of the whole record says that the last save was ours, not that each of its values is: what somebody else
-    // reported first, after we wrote, is theirs.
-    bool IsTied(int index, Intent write)
+    // reported first, after we wrote, is theirs; and so is another spelling than the one that the system is known to make of ours.
+    bool IsTied(int index, FieldIntent write)
     {
         var by = Statements[index].By;
-        if (by.Version is { } version && version == write.SavedVersion) return true;
+        if (by.Version is { } version && version == write.Intent.SavedVersion) return true;
         if (by.Actor.Kind != ActorKind.Hub) return false;
-        for (var i = 0; i < index && !by.IsChange; i++)
+        if (by.IsChange) return true;
+        if (write.Rendering is not null) return false;
+        for (var i = 0; i < index; i++)
         {
             var earlier = Statements[i];
-            if (earlier.Value == Statements[index].Value && earlier.By.Actor.Kind != ActorKind.Hub && !IsOlder(earlier.By, write)) return false;
+            if (earlier.Value == Statements[index].Value && earlier.By.Actor.Kind != ActorKind.Hub && !IsOlder(earlier.By, write.Intent)) return false;
         }
         return true;
     }

@@ -117,8 +117,9 @@ public abstract record BeginAnswer : CustomerAnswer
     public sealed record ReadFirst(long LinkEpoch, string Object, string? ExternalId, string? CreationKey, DateTimeOffset NotBefore) : BeginAnswer;
 
     /// <summary>Something else must happen first: a reference, a required field (the customer makes the link due again when it has), <c>settling</c> while a field goes to and fro, or <c>guard</c> when the plan needs operations that were not allowed.</summary>
+    /// <param name="Until">When it is worth asking again although nothing has changed; null: nobody knows.</param>
     [GenerateSerializer, Immutable, Alias("crm.BeginAnswer.Wait")]
-    public sealed record Wait(string Reason, Operations Needs = Operations.None) : BeginAnswer;
+    public sealed record Wait(string Reason, Operations Needs = Operations.None, DateTimeOffset? Until = null) : BeginAnswer;
 
     /// <summary>Only a person can help.</summary>
     [GenerateSerializer, Immutable, Alias("crm.BeginAnswer.Park")]

@@ -854,8 +854,8 @@ public sealed partial class CustomerDecision
                 case LinkPlan.Write write when (write.Needs & ~begin.Allowed) != Operations.None:
                     _answers.Add((ticket, new BeginAnswer.Wait("guard", write.Needs & ~begin.Allowed)));
                     break;
-                case LinkPlan.Write write when IsRestless(link, write):
-                    _answers.Add((ticket, new BeginAnswer.Wait(Planner.Settling)));
+                case LinkPlan.Write write when RestlessUntil(link, write) is { } rested:
+                    _answers.Add((ticket, new BeginAnswer.Wait(Planner.Settling, Until: rested)));
                     break;
                 case LinkPlan.Write write:
                     var startBefore = _now + Planner.StartWindow;
@@ -884,21 +884,29 @@ public sealed partial class CustomerDecision
         return intents.DrainToImmutable();
     }
 
-    /// <summary>Whether a field goes to and fro so fast that waiting is better than writing once more.</summary>
+    /// <summary>Until when a field that goes to and fro is better left alone than written once more; null: none goes so fast.</summary>
     /// <remarks>
     /// Systems that tell neither time nor version nor who acted report our own earlier values late, and nobody can tell them from edits: each write
-    /// makes the report that makes the next write. While nothing is written the late ones run out, and what remains is written once.
+    /// makes the report that makes the next write. While nothing is written the late ones run out, and what remains is written once. Where a
+    /// backlog is worked off that takes a minute; where it did not help, the next wait is long.
     /// </remarks>
-    bool IsRestless(Link link, LinkPlan.Write plan)
+    DateTimeOffset? RestlessUntil(Link link, LinkPlan.Write plan)
     {
+        DateTimeOffset? until = null;
         foreach (var write in plan.Fields)
         {
-            if (link.Fields.Get(write.Field)?.ReturnsAfter(_now - Restless) >= ReturnsMax) return true;
+            if (link.Fields.Get(write.Field) is not { Writes: [.., var last] } evidence) continue;
+            var returns = evidence.ReturnsAfter(_now - Restless);
+            if (returns < ReturnsMax) continue;
+            var rested = last.Intent.Start + (returns == ReturnsMax ? FirstWait : Restless);
+            if (rested > _now && !(rested <= until)) until = rested;
         }
-        return false;
+        return until;
     }
 
     static readonly TimeSpan Restless = TimeSpan.FromMinutes(10);
+
+    static readonly TimeSpan FirstWait = TimeSpan.FromMinutes(1);
 
     const int ReturnsMax = 5;
 

@@ -124,6 +124,18 @@ public sealed class RecordTypeDefinition
 
     public GroupDefinition? Group(string name) => _groups.GetValueOrDefault(name);
 
+    /// <summary>The status of the consent that a field is or belongs to; null: it is no consent's.</summary>
+    public string? ConsentOf(string field)
+    {
+        if (Field(field) is not { } known) return null;
+        if (known.Group is null || Group(known.Group) is not { } group) return known.Type == FieldType.ConsentStatus || known.Policy.Strategy == Strategy.Restrictive ? known.Name : null;
+        foreach (var part in group.Fields)
+        {
+            if (Field(part)?.Type == FieldType.ConsentStatus) return part;
+        }
+        return group.Policy.Strategy == Strategy.Restrictive ? group.Fields[0] : null;
+    }
+
     /// <summary>The fields that the conditions of a unit of <see cref="ResolutionOrder"/> read; empty: none.</summary>
     internal ImmutableArray<string> ReadBy(string unit) => _readBy.Count > 0 && _readBy.TryGetValue(unit, out var fields) ? fields : [];
 

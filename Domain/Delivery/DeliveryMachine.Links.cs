@@ -130,10 +130,11 @@ public sealed partial class DeliveryMachine
         Put(link, link.Row with { State = DueState.Parked, NextAttempt = at.Now, Reason = reason, Advice = advice, Needs = Operations.None });
     }
 
-    void PutAside(TrackedLink link, string reason, Operations needs, in Moment at)
+    void PutAside(TrackedLink link, string reason, Operations needs, in Moment at, DateTimeOffset? until = null)
     {
         Counts = Counts with { PutAside = Counts.PutAside + 1 };
         var next = RetrySchedule.After(at.Now, _limits.Waiting);
+        if (until > at.Now && until < next) next = until.Value;
         Put(link, link.Row with { State = DueState.Waiting, NextAttempt = next, Reason = reason, Advice = null, Needs = needs });
     }
 
@@ -244,7 +245,7 @@ public sealed partial class DeliveryMachine
     {
         if (wait.Reason != DueLink.Guard)
         {
-            PutAside(link, wait.Reason, Operations.None, at);
+            PutAside(link, wait.Reason, Operations.None, at, wait.Until);
             return;
         }
         var needs = wait.Needs == Operations.None ? Operations.All & ~link.Spoken : wait.Needs;

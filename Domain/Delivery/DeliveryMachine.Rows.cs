@@ -38,6 +38,7 @@ public sealed partial class DeliveryMachine
         var forgets = at.Planted == PlantedFault.ForgetGuardOnRestart;
         Guard = forgets ? Guard.Fresh : started.Brakes?.Guard ?? Guard.Fresh;
         Budget = started.Brakes?.Budget ?? Budget.Full(at.System.Budget, at.Now);
+        IsPaused = _pauseSaved = started.Brakes?.Paused ?? false;
         _brakesDirty = true;
         foreach (var cursor in started.Cursors) OpenPartition(cursor.Partition, cursor.Sequence, at);
         foreach (var row in started.Rows) TakeUp(row, at);
@@ -185,7 +186,7 @@ public sealed partial class DeliveryMachine
             _dirty.Remove(key);
         }
         var ahead = _brakesDirty ? AheadNow(at) : (GuardCounts?)null;
-        _saving = new(_numbers++, [.. keys], null, [], [], keys, ahead, RetrySchedule.After(at.Now, _limits.Booking));
+        _saving = new(_numbers++, [.. keys], null, [], [], keys, ahead, RetrySchedule.After(at.Now, _limits.Booking), IsPaused);
         _marksLast = false;
         _brakesDirty = false;
         _chargedSince = default;
@@ -207,14 +208,14 @@ public sealed partial class DeliveryMachine
         return ahead;
     }
 
-    Brakes BrakesWith(GuardCounts ahead, in Moment at) => new(Guard.Record(at.System.Guard, at.Now, ahead, _saving!.AheadUntil), Budget);
+    Brakes BrakesWith(GuardCounts ahead, in Moment at) => new(Guard.Record(at.System.Guard, at.Now, ahead, _saving!.AheadUntil), Budget, IsPaused);
 
     void TakeSaved(DeliveryMessage.RowsSaved saved, in Moment at)
     {
         if (_saving is not { Marks: null } saving || saving.Ticket != saved.Ticket) return;
         if (Landed(saved.Answer, at))
         {
-            if (saving.Ahead is { } ahead) (_booked, _bookedUntil) = (ahead.Less(_chargedSince), saving.AheadUntil);
+            if (saving.Ahead is { } ahead) (_booked, _bookedUntil, _pauseSaved) = (ahead.Less(_chargedSince), saving.AheadUntil, saving.Paused);
             return;
         }
         foreach (var key in saving.Dirty) _dirty.Add(key);
@@ -342,7 +343,8 @@ public sealed partial class DeliveryMachine
     /// <param name="Marks">Null when it is no mark.</param>
     /// <param name="Ahead">Operations counted ahead in the guard that it saves; null: it saves none.</param>
     /// <param name="AheadUntil">The time for which they are counted.</param>
+    /// <param name="Paused">What it saves of a person's pause, where it saves brakes.</param>
     sealed record SavingRows(
         long Ticket, HashSet<LinkKey> Keys, SortedDictionary<LinkKey, PendingMark>? Marks, ImmutableArray<DueLink> Rows,
-        ImmutableArray<PartitionCursor> Cursors, ImmutableArray<LinkKey> Dirty, GuardCounts? Ahead, DateTimeOffset AheadUntil = default);
+        ImmutableArray<PartitionCursor> Cursors, ImmutableArray<LinkKey> Dirty, GuardCounts? Ahead, DateTimeOffset AheadUntil = default, bool Paused = false);
 }

@@ -17,7 +17,8 @@ public sealed partial class DeliveryMachine
 
     bool _started;
     bool _stopped;
-    bool _paused;
+    bool _halted;
+    bool _pauseSaved;
     long _epoch;
     long _numbers;
     int _draws;
@@ -36,7 +37,11 @@ public sealed partial class DeliveryMachine
     /// <summary>True after <see cref="DeliveryEffect.Stop"/>; from then on it only reports calls that end.</summary>
     public bool IsStopped => _stopped;
 
-    public bool IsPaused => _paused;
+    /// <summary>A person has stopped all calls.</summary>
+    public bool IsPaused { get; private set; }
+
+    /// <summary>Whether a restart would find <see cref="IsPaused"/> as it is.</summary>
+    public bool IsPauseSaved => _pauseSaved == IsPaused;
 
     public Circuit Circuit { get; private set; } = Circuit.Fresh;
 
@@ -107,8 +112,10 @@ public sealed partial class DeliveryMachine
             case DeliveryMessage.CallEnded ended: TakeCallEnded(ended, at); break;
             case DeliveryMessage.ReadEnded ended: TakeReadEnded(ended, at); break;
             case DeliveryMessage.Finished finished: TakeFinished(finished, at); break;
-            case DeliveryMessage.Pause: _paused = true; break;
-            case DeliveryMessage.Resume: _paused = false; break;
+            case DeliveryMessage.Pause: Pause(true); break;
+            case DeliveryMessage.Resume: Pause(false); break;
+            case DeliveryMessage.Halt: _halted = true; break;
+            case DeliveryMessage.GoOn: _halted = false; break;
             case DeliveryMessage.ReleaseGuard release: ReleaseGuard(release, at); break;
             case DeliveryMessage.DiscardGuard discard: DiscardGuard(discard, at); break;
             case DeliveryMessage.RetryParked retry: RetryParked(retry, at); break;
@@ -135,7 +142,15 @@ public sealed partial class DeliveryMachine
     }
 
     bool Runs(in Moment at) =>
-        !_paused && (at.System.Mode == SystemMode.Live || at.Planted == PlantedFault.WriteWhenNotLive);
+        !IsPaused && !_halted && (at.System.Mode == SystemMode.Live || at.Planted == PlantedFault.WriteWhenNotLive);
+
+    void Pause(bool paused)
+    {
+        IsPaused = paused;
+
+        // Also what looks saved already: another save may be under way that says otherwise.
+        _brakesDirty = true;
+    }
 
     void Stop(string reason, in Moment at)
     {

@@ -83,10 +83,15 @@ public abstract record DeliveryMessage
     /// <summary>Time has passed; comes at least when <see cref="DeliveryEffect.WakeAt"/> asked for it.</summary>
     public sealed record Tick : DeliveryMessage;
 
-    /// <summary>A person stops all calls; reading and marking go on.</summary>
+    /// <summary>A person stops all calls; reading and marking go on. Saved with the brakes: no restart lets them go on.</summary>
     public sealed record Pause : DeliveryMessage;
 
     public sealed record Resume : DeliveryMessage;
+
+    /// <summary>Whoever drives the machine makes no calls for now: it cannot connect, or is about to end. Not saved.</summary>
+    public sealed record Halt : DeliveryMessage;
+
+    public sealed record GoOn : DeliveryMessage;
 
     /// <summary>A person lets held operations go on; see <see cref="Guard.Release"/>.</summary>
     public sealed record ReleaseGuard(Guarded Kinds, int? Next = null) : DeliveryMessage;

@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Mapping;
+using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -105,10 +106,12 @@ public static class Planner
         foreach (var required in mapping.RequiredToCreate)
         {
             if (customer.Value(required) is not { IsBlank: false } value) return new LinkPlan.Wait("required:" + required, WakesItself: true);
+            if (IsKeptBack(customer, required, hub)) return new LinkPlan.Wait("withheld:" + required, WakesItself: true);
             if (IsUnresolved(customer, link, required, value, hub)) return new LinkPlan.Wait(Reference + required, WakesItself: true);
         }
         var fields = ImmutableArray.CreateBuilder<FieldWrite>(mapping.Outgoing.Length);
         ImmutableArray<string> held = [];
+        string? kept = null;
         foreach (var mapped in mapping.Outgoing)
         {
             if (mapped.Field.Length == 0 || customer.Golden.Get(mapped.Field) is not { } golden || golden.Value.IsCleared) continue;
@@ -118,6 +121,11 @@ public static class Planner
                 continue;
             }
             if (IsUnresolved(customer, link, mapped.Field, golden.Value, hub)) continue;
+            if (IsKeptBack(customer, mapped.Field, hub))
+            {
+                kept = mapped.Field;
+                continue;
+            }
             if (link.Troubles.Get(mapped.Field) is { Kind: TroubleKind.Waiting } waiting && waiting.GoldenVersion >= golden.Version)
             {
                 // The one that it refers to goes first. After a while it is made without, unless the system refuses that.
@@ -128,8 +136,17 @@ public static class Planner
             fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));
         }
         if (fields.Count > 0) return new LinkPlan.Write(WriteKind.Create, fields.DrainToImmutable(), Operations.Create);
-        return held.IsEmpty ? new LinkPlan.Wait("nothing-determined", WakesItself: true) : ForAPerson(link, held);
+        if (!held.IsEmpty) return ForAPerson(link, held);
+        return new LinkPlan.Wait(kept is null ? "nothing-determined" : "withheld:" + kept, WakesItself: true);
     }
+
+    /// <summary>Whether a field says yes, and a create must not: another customer holds our identity key.</summary>
+    /// <remarks>
+    /// A report of the new record may come before our receipt, and nothing but that key tells whose it is: the yes that we wrote would be taken for a
+    /// person's, and undo the other's refusal. Once the record is linked here the yes is written like any other value.
+    /// </remarks>
+    static bool IsKeptBack(Customer customer, string field, HubDefinition hub) =>
+        !customer.Withheld.IsEmpty && hub.RecordType(customer.RecordType)?.ConsentOf(field) is { } status && customer.Value(status) == FieldResolver.Granted;
 
     static LinkPlan Update(Customer customer, Link link, MappingDefinition mapping, RecordRules rules, HubDefinition hub, DateTimeOffset now, bool probe)
     {

@@ -16,9 +16,9 @@ public sealed class IntakeOptions
     public int EditSizeMax { get; set; } = 1 << 20;
 
     /// <summary>Most source records whose customer is remembered; beyond, the one not used for longest is forgotten.</summary>
-    /// <value>50,000. Allowed: 0 (none is remembered) to 10,000,000.</value>
+    /// <value>500,000, some 150 MB when full. Allowed: 0 (none is remembered) to 10,000,000.</value>
     [Range(0, 10_000_000)]
-    public int CacheMax { get; set; } = 50_000;
+    public int CacheMax { get; set; } = 500_000;
 
     /// <summary>Most source records, or identity keys, in one look-up.</summary>
     /// <value>500. Allowed: 2 to 10,000.</value>

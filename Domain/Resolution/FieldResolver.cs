@@ -278,9 +278,21 @@ public sealed class FieldResolver
         {
             if (EvidenceOf(link, evidenceField, out var rules) is not { } evidence || evidence.ClaimOf(rules) is not { Value.IsBlank: false }) return false;
         }
+        if (MayBeOurCreate(link, claim, field)) return false;
         // A policy that names a system anew does not make its old opt-ins good.
         if (policy.SinceVersion == 0 || claim.Stamp.Time > policy.SinceTime) return true;
         return _customer.Golden.Get(field.Name) is { } golden && golden.Value == Granted && claim.Stamp <= golden.Stamp;
+    }
+
+    /// <summary>Whether a record may be the one that a create of ours, whose end nobody knows, has made: its opt-in is then what we wrote there, and nobody's word.</summary>
+    bool MayBeOurCreate(Link link, Claim claim, FieldDefinition field)
+    {
+        foreach (var other in _customer.Links)
+        {
+            if (other.Id == link.Id || other.System != link.System || other.Object != link.Object) continue;
+            if (EvidenceOf(other, field.Name, out var rules) is { } evidence && evidence.MayComeOfCreate(claim, rules)) return true;
+        }
+        return false;
     }
 
     Winner? Review(FieldDefinition field, FieldPolicy policy, Stamp? hold)
@@ -319,10 +331,9 @@ public sealed class FieldResolver
     void ResolveGroup(GroupDefinition group, List<Resolved> results)
     {
         var policy = group.Policy;
-        var status = group.Fields.Select(_type.Field).FirstOrDefault(f => f?.Type == FieldType.ConsentStatus);
-        if (status is not null || policy.Strategy == Strategy.Restrictive)
+        if (_type.ConsentOf(group.Fields[0]) is { } status)
         {
-            var lead = status ?? _type.Field(group.Fields[0])!;
+            var lead = _type.Field(status)!;
             var decided = Restrictive(lead, policy);
             AddTuple(group, decided, results, lead.Name, first: false);
             return;

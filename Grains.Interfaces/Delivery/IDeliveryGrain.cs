@@ -14,10 +14,12 @@ public interface IDeliveryGrain : IGrainWithStringKey
     [Alias("Ring"), OneWay]
     Task Ring(ImmutableArray<PartitionCursor> reached);
 
-    /// <summary>A person stops all calls; reading and marking go on.</summary>
+    /// <summary>A person stops all calls; reading and marking go on. It holds until <see cref="Resume"/>, whatever restarts meanwhile.</summary>
+    /// <exception cref="OrleansCrm.Domain.Storage.StoreUnavailableException">It holds where the delivery runs now, and the store has not kept it yet: ask again.</exception>
     [Alias("Pause")]
     Task Pause();
 
+    /// <inheritdoc cref="Pause"/>
     [Alias("Resume")]
     Task Resume();
 

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansCrm.Domain.Committing;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Streaming;
@@ -152,7 +153,24 @@ public sealed class Committer : IAsyncDisposable
         _metrics.BatchEnded(append.Batch.Commits.Length, _clock.Own - sent);
         Tell(new CommitterMessage.Appended(append.BatchId, answer));
         if (answer is not AppendAnswer.Decided landed) return;
+        if (_logger.IsEnabled(LogLevel.Debug)) TellPositions(append.Batch, landed);
         foreach (var listener in _listeners) listener.Landed(append.Batch, landed);
+    }
+
+    // The entries of a partition stand one behind the other, in the order of the batch, the last one at the tail.
+    void TellPositions(AppendBatch batch, AppendAnswer.Decided landed)
+    {
+        var next = new Dictionary<int, long>();
+        foreach (var tail in batch.Tails) next[tail.Partition] = tail.Sequence + 1;
+        for (var i = 0; i < batch.Commits.Length; i++)
+        {
+            if (landed.Commits[i] is not CommitAnswer.Committed) continue;
+            foreach (var append in batch.Commits[i].Appends)
+            {
+                var partition = Partitions.Of(append.CustomerId, _store.Hub.Partitions);
+                foreach (var entry in append.Entries) _logger.EntryLanded(EntryName.Of(entry.CustomerId, entry.Revision), partition, next[partition]++);
+            }
+        }
     }
 
     // The least: where a partition's last entry was later than the clock, its time is not the clock's.

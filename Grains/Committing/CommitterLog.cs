@@ -15,4 +15,7 @@ static partial class CommitterLog
 
     [LoggerMessage(EventId = 1004, Level = LogLevel.Warning, Message = "Whether a batch of {Commits} commits landed is unknown: {Reason}. Its customers load anew.")]
     public static partial void BatchUnknown(this ILogger logger, int commits, string reason);
+
+    [LoggerMessage(EventId = 1005, Level = LogLevel.Debug, Message = "Entry {Entry} is in the journal at {Partition}:{Sequence}")]
+    public static partial void EntryLanded(this ILogger logger, string entry, int partition, long sequence);
 }

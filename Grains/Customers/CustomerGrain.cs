@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
 using Orleans.GrainDirectory;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Placement;
@@ -10,9 +12,11 @@ namespace OrleansCrm.Grains.Customers;
 
 /// <summary>The shell of <see cref="CustomerActivation"/>: carries out what it wants done, and keeps it small while nobody asks.</summary>
 /// <remarks>Calls interleave, so that they queue in the machine while a commit is under way; all of it runs on the activation's scheduler.</remarks>
-[GrainType("customer"), PartitionPlacement, GrainDirectory(PartitionDirectory.Name)]
+[GrainType(TypeName), PartitionPlacement, GrainDirectory(PartitionDirectory.Name)]
 public sealed class CustomerGrain : IGrainBase, ICustomerGrain
 {
+    internal const string TypeName = "customer";
+
     readonly CustomerServices _services;
     TaskScheduler? _scheduler;
 
@@ -233,6 +237,7 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
             case CommitAnswer.Committed:
                 awake.Aborts = 0;
                 _tailBytes += EntriesBytes(commit);
+                if (_services.Logger.IsEnabled(LogLevel.Debug)) Tell(commit);
                 break;
             case CommitAnswer.Aborted aborted when ++awake.Aborts > _services.Options.AbortsMax:
                 // Nothing landed, but those who wait have waited long enough: they hear so, and this activation starts afresh.
@@ -245,6 +250,17 @@ public sealed class CustomerGrain : IGrainBase, ICustomerGrain
         }
         Step(awake, new ActivationMessage.Ended(answer));
         if (answer is CommitAnswer.Committed && awake.Machine.Committed is { } customer) OfferSnapshot(customer, isQuiet: false);
+    }
+
+    void Tell(Commit commit)
+    {
+        foreach (var append in commit.Appends)
+        {
+            foreach (var entry in append.Entries)
+            {
+                foreach (var edit in entry.Edits) _services.Logger.EditRecorded(EntryName.Of(entry.CustomerId, entry.Revision), edit.By.EditId, edit.LinkId);
+            }
+        }
     }
 
     TimeSpan Backoff(int aborts)

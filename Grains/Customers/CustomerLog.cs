@@ -21,4 +21,7 @@ static partial class CustomerLog
 
     [LoggerMessage(EventId = 1306, Level = LogLevel.Warning, Message = "Commits of customer {CustomerId} were aborted {Aborts} times in a row, last: {Reason}. Its callers are told to try again.")]
     public static partial void CustomerGivesUp(this ILogger logger, string customerId, int aborts, string reason);
+
+    [LoggerMessage(EventId = 1307, Level = LogLevel.Debug, Message = "Entry {Entry} holds edit {EditId} of link {LinkId}")]
+    public static partial void EditRecorded(this ILogger logger, string entry, string editId, string linkId);
 }

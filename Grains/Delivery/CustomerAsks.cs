@@ -1,13 +1,14 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using OrleansCrm.Domain.Customers;
+using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Customers;
 
 namespace OrleansCrm.Grains.Delivery;
 
 /// <summary>Asks customers on behalf of one delivery: what goes to the same one goes together and in order, many are asked at once, and every question is answered exactly once.</summary>
-sealed class CustomerAsks(IGrainFactory grains, HubDefinitions definitions, TimeProvider own, ILogger logger, int atOnceMax = 512)
+sealed class CustomerAsks(CustomerReferences customers, HubDefinitions definitions, TimeProvider own, ILogger logger, int atOnceMax = 512)
 {
     /// <summary>How long a customer may take to answer.</summary>
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -96,7 +97,7 @@ sealed class CustomerAsks(IGrainFactory grains, HubDefinitions definitions, Time
     {
         try
         {
-            return await grains.GetGrain<ICustomerGrain>(customerId).Ask(calls, definitions.Current.Version).WaitAsync(Patience, own);
+            return await customers.Of(customerId).Ask(calls, definitions.Current.Version).WaitAsync(Patience, own);
         }
 #pragma warning disable CA1031 // Whatever kept the customer from answering, the question is answered: nobody knows, ask again.
         catch (Exception error)

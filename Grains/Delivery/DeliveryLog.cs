@@ -23,13 +23,13 @@ static partial class DeliveryLog
     public static partial void DeliveryHeld(this ILogger logger, string customerId, string system, string linkId, Domain.Customers.Operations operations);
 
     [LoggerMessage(EventId = 2106, Level = LogLevel.Debug,
-        Message = "{Kind} of customer {CustomerId} in {System}, link {LinkId}, record {ExternalId}, intent {Revision}: {Outcome} {Code}")]
-    public static partial void RecordWritten(this ILogger logger, WriteKind kind, string customerId, string system, string linkId, string? externalId, long revision, string outcome, string code);
+        Message = "{Kind} in {System}, link {LinkId}, record {ExternalId}, intent {Intent} because of {Entries}: {Outcome} {Code}")]
+    public static partial void RecordWritten(this ILogger logger, WriteKind kind, string system, string linkId, string? externalId, string intent, string entries, string outcome, string code);
 
     [LoggerMessage(EventId = 2107, Level = LogLevel.Warning,
-        Message = "{Kind} of customer {CustomerId} in {System}, link {LinkId}, record {ExternalId}, intent {Revision}, was not taken: {Outcome} {Code}. {State}")]
+        Message = "{Kind} of customer {CustomerId} in {System}, link {LinkId}, record {ExternalId}, intent {Intent} because of {Entries}, was not taken: {Outcome} {Code}. {State}")]
     public static partial void RecordNotWritten(
-        this ILogger logger, WriteKind kind, string customerId, string system, string linkId, string? externalId, long revision, string outcome, string code, string state);
+        this ILogger logger, WriteKind kind, string customerId, string system, string linkId, string? externalId, string intent, string entries, string outcome, string code, string state);
 
     [LoggerMessage(EventId = 2108, Level = LogLevel.Warning, Message = "{System} fails or asks for a rest: no call before {Until}, then one to try. What is due waits.")]
     public static partial void CircuitOpened(this ILogger logger, string system, DateTimeOffset until);
@@ -52,4 +52,10 @@ static partial class DeliveryLog
 
     [LoggerMessage(EventId = 2114, Level = LogLevel.Debug, Message = "Delivery to {Name} could not be started ({Error}); it is tried again")]
     public static partial void NotStarted(this ILogger logger, string name, string error);
+
+    [LoggerMessage(EventId = 2115, Level = LogLevel.Debug, Message = "{Kind} in {System}, link {LinkId}, is announced by intent {Intent} because of {Entries}")]
+    public static partial void WriteBegun(this ILogger logger, WriteKind kind, string system, string linkId, string intent, string entries);
+
+    [LoggerMessage(EventId = 2116, Level = LogLevel.Debug, Message = "What became in {System} of link {LinkId}, intent {Intent} because of {Entries}, is recorded: {Outcome}")]
+    public static partial void ReceiptRecorded(this ILogger logger, string system, string linkId, string intent, string entries, string outcome);
 }

@@ -7,6 +7,7 @@ using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Committing;
+using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
 
@@ -21,6 +22,7 @@ public sealed record OutgoingParts(
     IConnectorCatalog Connectors,
     IChance Chance,
     IGrainFactory Grains,
+    CustomerReferences Customers,
     LocalRuns Runs,
     OutgoingMetrics Metrics,
     ILoggerFactory Loggers)
@@ -37,6 +39,9 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     /// <summary>How long a connection that cannot be opened is left alone: secrets may come.</summary>
     static readonly TimeSpan ReachAgain = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a person who pauses waits for the store.</summary>
+    static readonly TimeSpan PauseMost = TimeSpan.FromSeconds(10);
+
     /// <summary>Links whose time from commit to receipt is measured at once.</summary>
     const int MeasuredMax = 50_000;
 
@@ -52,12 +57,15 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     readonly List<DeliveryEffect> _effects = [];
     readonly Dictionary<LinkKey, DateTimeOffset> _committed = [];
     readonly HashSet<LinkKey> _done = [];
+
+    // Of writes under way, while somebody reads about them.
+    readonly Dictionary<LinkKey, (string Intent, string Entries)> _causes = [];
     readonly Lock _ringing = new();
     readonly CancellationTokenSource _closing = new();
     Dictionary<int, long> _rung = [];
-    bool _personPaused;
+    readonly List<TaskCompletionSource<bool>> _pauses = [];
     bool _draining;
-    bool _machinePaused;
+    bool _halted;
     CircuitState _circuit;
     DateTimeOffset _reachAt;
     int _definition;
@@ -70,8 +78,8 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         _parts = parts;
         _logger = parts.Loggers.CreateLogger("OrleansCrm.Delivery");
         _machine = new(lane.System, Limits);
-        _customers = new(parts.Grains, parts.Definitions, parts.Own, _logger);
-        _references = new(parts.Grains, lane.System, parts.Own);
+        _customers = new(parts.Customers, parts.Definitions, parts.Own, _logger);
+        _references = new(parts.Customers, lane.System, parts.Own);
         _connection = new(hub => hub.System(lane.System) is { } system ? parts.Connectors.OpenRecords(hub, system, parts.HubTime) : null);
     }
 
@@ -118,12 +126,31 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         Post(Woken);
     }
 
-    public Task PauseAsync(bool paused) => ReadAsync(() =>
+    /// <summary>A person stops all calls, or lets them go on.</summary>
+    /// <exception cref="StoreUnavailableException">It holds here, and the store has not taken it: a restart may forget it.</exception>
+    public async Task PauseAsync(bool paused)
     {
-        _personPaused = paused;
-        Post(Woken);
-        return true;
-    });
+        var saved = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(paused ? new DeliveryMessage.Pause() : new DeliveryMessage.Resume());
+        await ReadAsync(() =>
+        {
+            // Behind the message, which is stepped before this is read.
+            _pauses.Add(saved);
+            Look();
+            return true;
+        });
+        var landed = Task.WhenAny(saved.Task, Ended);
+        try
+        {
+            await landed.WaitAsync(PauseMost, _parts.Own);
+        }
+        catch (TimeoutException)
+        {
+            // As if it had ended without an answer.
+        }
+        if (saved.Task.IsCompleted) return;
+        throw new StoreUnavailableException($"Delivery to {_lane.System} is {(paused ? "paused" : "resumed")} where it runs now, but the store has not kept that yet. Ask again, so that it also holds after a restart.");
+    }
 
     public void Tell(DeliveryMessage message) => Post(message);
 
@@ -132,9 +159,9 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         var hub = _parts.Definitions.Current;
         var mode = (hub.System(_lane.System)?.Mode ?? SystemMode.Observe).ToString().ToLowerInvariant();
         return await ReadAsync(() => new DeliveryStatus(
-                _lane.System, mode, _personPaused, _machine.Backlog, _machine.CallsUnderWay, _machine.Open, _machine.Guard.Held,
+                _lane.System, mode, _machine.IsPaused, _machine.Backlog, _machine.CallsUnderWay, _machine.Open, _machine.Guard.Held,
                 _machine.Circuit.State == CircuitState.Open ? _machine.Circuit.Until : null, Problem))
-            ?? new DeliveryStatus(_lane.System, mode, _personPaused, 0, 0, 0, Guarded.None, null, "It does not run.");
+            ?? new DeliveryStatus(_lane.System, mode, false, 0, 0, 0, Guarded.None, null, "It does not run.");
     }
 
     /// <returns>Default: it has ended.</returns>
@@ -151,7 +178,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         });
         while (Clock.Now < until && !Ended.IsCompleted)
         {
-            var quiet = await ReadAsync(() => _machinePaused && _machine.CallsUnderWay == 0 && _customers.Outstanding == 0 && Volatile.Read(ref _carrying) == 0);
+            var quiet = await ReadAsync(() => _halted && _machine.CallsUnderWay == 0 && _customers.Outstanding == 0 && Volatile.Read(ref _carrying) == 0);
             if (quiet) break;
             await SleepAsync(TimeSpan.FromMilliseconds(10));
         }
@@ -183,7 +210,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         Look();
     }
 
-    // A system that cannot be connected is paused, which its deliveries do not notice: none of them has failed.
+    // A system that cannot be connected is not called, which its deliveries do not notice: none of them has failed.
     void Reach(HubDefinition hub, List<DeliveryMessage> messages)
     {
         var live = hub.System(_lane.System) is { Mode: SystemMode.Live };
@@ -195,12 +222,12 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             if (opened is null && _connection.Problem != Problem) _logger.NotConnected(_lane.System, _connection.Problem ?? "");
             Problem = opened is null ? _connection.Problem : null;
         }
-        var paused = _personPaused || _draining || (live && Problem is not null);
-        if (paused == _machinePaused) return;
+        var halted = _draining || (live && Problem is not null);
+        if (halted == _halted) return;
 
         // The first message is the one that starts the machine.
-        _machinePaused = paused;
-        messages.Add(paused ? new DeliveryMessage.Pause() : new DeliveryMessage.Resume());
+        _halted = halted;
+        messages.Add(halted ? new DeliveryMessage.Halt() : new DeliveryMessage.GoOn());
     }
 
     void Collect(List<DeliveryMessage> messages)
@@ -226,11 +253,16 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                     foreach (var link in entry.LinkIds) _committed.TryAdd(new(entry.CustomerId, link), at);
                 }
                 break;
+            case DeliveryMessage.Begun { Answer: BeginAnswer.Write(var write) } when _logger.IsEnabled(LogLevel.Debug):
+                _logger.WriteBegun(write.Kind, _lane.System, write.LinkId, WriteCause.IntentOf(write), WriteCause.Of(write));
+                if (_causes.Count < MeasuredMax) _causes[new(write.CustomerId, write.LinkId)] = (WriteCause.IntentOf(write), WriteCause.Of(write));
+                break;
             case DeliveryMessage.Begun begun when begun.Answer is not (BeginAnswer.Write or BeginAnswer.ReadFirst or CustomerAnswer.TryAgain):
                 _committed.Remove(new(begun.CustomerId, begun.LinkId));
                 break;
             case DeliveryMessage.Finished finished when finished.Answer is not CustomerAnswer.TryAgain:
                 var key = new LinkKey(finished.CustomerId, finished.LinkId);
+                if (_causes.Remove(key, out var cause)) _logger.ReceiptRecorded(_lane.System, finished.LinkId, cause.Intent, cause.Entries, finished.Answer.GetType().Name.ToLowerInvariant());
                 if (_done.Remove(key) && _committed.Remove(key, out var committed)) _parts.Metrics.Receipted(_lane.System, Clock.Now - committed);
                 break;
         }
@@ -238,6 +270,11 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
 
     void Look()
     {
+        if (_pauses.Count > 0 && _machine.IsPauseSaved)
+        {
+            foreach (var saved in _pauses) saved.TrySetResult(true);
+            _pauses.Clear();
+        }
         var circuit = _machine.Circuit;
         if (circuit.State != _circuit)
         {
@@ -487,8 +524,14 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             _ => ("", ""),
         };
         var externalId = write.ExternalId ?? (outcome as WriteOutcome.Done)?.ExternalId;
-        if (outcome is WriteOutcome.Done or WriteOutcome.Transient { Code: DeliveryMachine.NotStartedCode }) _logger.RecordWritten(write.Kind, write.CustomerId, _lane.System, write.LinkId, externalId, write.IntentId, word, code);
-        else _logger.RecordNotWritten(write.Kind, write.CustomerId, _lane.System, write.LinkId, externalId, write.IntentId, word, code, state);
+        if (outcome is WriteOutcome.Done or WriteOutcome.Transient { Code: DeliveryMachine.NotStartedCode })
+        {
+            if (_logger.IsEnabled(LogLevel.Debug)) _logger.RecordWritten(write.Kind, _lane.System, write.LinkId, externalId, WriteCause.IntentOf(write), WriteCause.Of(write), word, code);
+        }
+        else
+        {
+            _logger.RecordNotWritten(write.Kind, write.CustomerId, _lane.System, write.LinkId, externalId, WriteCause.IntentOf(write), WriteCause.Of(write), word, code, state);
+        }
     }
 
     async Task ReadRecordAsync(DeliveryEffect.Read read)

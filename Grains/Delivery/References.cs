@@ -5,12 +5,12 @@ using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
-using OrleansCrm.Grains.Interfaces.Customers;
+using OrleansCrm.Grains.Customers;
 
 namespace OrleansCrm.Grains.Delivery;
 
 /// <summary>Finds out which records of a system the references of a write lead to.</summary>
-sealed class References(IGrainFactory grains, string system, TimeProvider own)
+sealed class References(CustomerReferences customers, string system, TimeProvider own)
 {
     const int RememberedMax = 10_000;
     const int MergesMax = 8;
@@ -121,7 +121,7 @@ sealed class References(IGrainFactory grains, string system, TimeProvider own)
     {
         for (var merges = 0; merges <= MergesMax; merges++)
         {
-            var customer = await grains.GetGrain<ICustomerGrain>(customerId).Read().WaitAsync(Patience, own);
+            var customer = await customers.Of(customerId).Read().WaitAsync(Patience, own);
             if (customer is null) return null;
             if (customer.Status == CustomerStatus.Living)
             {

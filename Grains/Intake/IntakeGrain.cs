@@ -5,8 +5,10 @@ using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Committing;
+using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
@@ -17,7 +19,7 @@ namespace OrleansCrm.Grains.Intake;
 [GrainType("intake"), StatelessWorker]
 public sealed class IntakeGrain(
     IGrainContext context,
-    IGrainFactory grains,
+    CustomerReferences customers,
     ICustomerStore store,
     HubDefinitions definitions,
     HubClock clock,
@@ -137,7 +139,7 @@ public sealed class IntakeGrain(
         metrics.EditAnswered(system, outcome);
         if (!logger.IsEnabled(LogLevel.Debug)) return;
         var done = answer as IntakeAnswer.Done;
-        logger.EventTaken(incoming.Id, system, outcome, done?.CustomerId, done?.Revision ?? 0, incoming.CorrelationId);
+        logger.EventTaken(incoming.Id, system, outcome, done?.CustomerId is { } customer ? EntryName.Of(customer, done.Revision) : null, incoming.CorrelationId);
     }
 
     // ---- the store -----------------------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ public sealed class IntakeGrain(
         IntakeMessage message;
         try
         {
-            message = new IntakeMessage.LookedUp(lookUp.LookUpId, await store.LookUpRecordsAsync(lookUp.Records, CancellationToken.None));
+            message = new IntakeMessage.LookedUp(lookUp.LookUpId, await store.LookUpRecordsAsync(lookUp.Records, CancellationToken.None).WaitAsync(_calls.Patience, time));
         }
         catch (Exception error)
         {
@@ -161,7 +163,7 @@ public sealed class IntakeGrain(
         IntakeMessage message;
         try
         {
-            message = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, await store.LookUpKeysAsync(lookUp.Keys, CancellationToken.None));
+            message = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, await store.LookUpKeysAsync(lookUp.Keys, CancellationToken.None).WaitAsync(_calls.Patience, time));
         }
         catch (Exception error)
         {
@@ -175,7 +177,7 @@ public sealed class IntakeGrain(
         var stored = false;
         try
         {
-            stored = await store.ParkAsync(park.Parked, CancellationToken.None);
+            stored = await store.ParkAsync(park.Parked, CancellationToken.None).WaitAsync(_calls.Patience, time);
         }
         catch (Exception error)
         {
@@ -186,7 +188,7 @@ public sealed class IntakeGrain(
 
     string Reason(Exception error)
     {
-        if (error is not StoreUnavailableException) logger.IntakeFailed(error);
+        if (error is not (StoreUnavailableException or TimeoutException)) logger.IntakeFailed(error);
         return "store-unavailable";
     }
 
@@ -202,18 +204,20 @@ public sealed class IntakeGrain(
 
     async Task OfferAsync(string customerId, List<IntakeEffect.Offer> offers)
     {
-        var customer = grains.GetGrain<ICustomerGrain>(customerId);
+        var customer = customers.Of(customerId);
+        var began = time.GetTimestamp();
         for (var tries = 0; ; tries++)
         {
-            var again = new List<IntakeEffect.Offer>();
-            var answers = await AskAsync(customer, offers);
+            List<IntakeEffect.Offer>? again = null;
+            var answers = await AskAsync(customer, customerId, offers, _calls.Patience - time.GetElapsedTime(began));
+            var mayTryAgain = tries < _calls.TriesMax && time.GetElapsedTime(began) < _calls.Patience;
             for (var i = 0; i < offers.Count; i++)
             {
-                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && tries < _calls.TriesMax) again.Add(offers[i]);
+                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && mayTryAgain) (again ??= []).Add(offers[i]);
                 else _machine.Step(new IntakeMessage.Answered(offers[i].Ticket, customerId, answers[i]), definitions.Current, _effects);
             }
             CarryOut();
-            if (again.Count == 0) return;
+            if (again is null) return;
             offers = again;
             var bound = Math.Min(_calls.Backoff.TotalMilliseconds * Math.Pow(2, tries), BackoffMax.TotalMilliseconds);
             await Task.Delay(TimeSpan.FromMilliseconds(bound * (0.5 + chance.Next() / 2)), time);
@@ -221,17 +225,25 @@ public sealed class IntakeGrain(
     }
 
     /// <summary>A customer that cannot be reached says "try again" too: whether it has recorded anything, nobody knows.</summary>
-    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, List<IntakeEffect.Offer> offers)
+    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, string customerId, List<IntakeEffect.Offer> offers, TimeSpan patience)
     {
         try
         {
-            return await customer.Ask([.. offers.Select(o => (CustomerCall)o.Call)], definitions.Current.Version);
+            if (patience <= TimeSpan.Zero) throw new TimeoutException();
+            return await customer.Ask(Calls(offers), definitions.Current.Version).WaitAsync(patience, time);
         }
         catch (Exception error)
         {
-            logger.CustomerNotReached(customer.GetPrimaryKeyString(), error.GetType().Name);
+            logger.CustomerNotReached(customerId, error.GetType().Name);
             return [.. Enumerable.Repeat<CustomerAnswer>(new CustomerAnswer.TryAgain(error is TimeoutException ? TimedOut : "unreachable"), offers.Count)];
         }
+    }
+
+    static ImmutableArray<CustomerCall> Calls(List<IntakeEffect.Offer> offers)
+    {
+        var calls = new CustomerCall[offers.Count];
+        for (var i = 0; i < calls.Length; i++) calls[i] = offers[i].Call;
+        return ImmutableCollectionsMarshal.AsImmutableArray(calls);
     }
 }
 
@@ -240,8 +252,8 @@ static partial class IntakeLog
     [LoggerMessage(EventId = 1401, Level = LogLevel.Error, Message = "Intake met an unforeseen error of the store; the sources are told to send again")]
     public static partial void IntakeFailed(this ILogger logger, Exception error);
 
-    [LoggerMessage(EventId = 1403, Level = LogLevel.Debug, Message = "Event {EventId} of {System}: {Outcome}, revision {Revision} of {CustomerId} ({CorrelationId})")]
-    public static partial void EventTaken(this ILogger logger, string eventId, string system, string outcome, string? customerId, long revision, string? correlationId);
+    [LoggerMessage(EventId = 1403, Level = LogLevel.Debug, Message = "Edit {EditId} of {System}: {Outcome}, entry {Entry} ({CorrelationId})")]
+    public static partial void EventTaken(this ILogger logger, string editId, string system, string outcome, string? entry, string? correlationId);
 
     [LoggerMessage(EventId = 1402, Level = LogLevel.Warning, Message = "Customer {CustomerId} could not be asked ({Error})")]
     public static partial void CustomerNotReached(this ILogger logger, string customerId, string error);

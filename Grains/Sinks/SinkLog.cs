@@ -14,12 +14,12 @@ static partial class SinkLog
     public static partial void SinkBroke(this ILogger logger, Exception error, string sink);
 
     [LoggerMessage(EventId = 2204, Level = LogLevel.Warning,
-        Message = "Sink {Sink} did not take a change of customer {CustomerId}, revision {Revision} ({Reason}, attempt {Attempts}). It is told again at {NextAttempt}; later changes of this customer wait behind it, others go on.")]
-    public static partial void ChangeNotTaken(this ILogger logger, string sink, string customerId, long revision, string? reason, int attempts, DateTimeOffset nextAttempt);
+        Message = "Sink {Sink} did not take change {Entry} ({Reason}, attempt {Attempts}). It is told again at {NextAttempt}; later changes of this customer wait behind it, others go on.")]
+    public static partial void ChangeNotTaken(this ILogger logger, string sink, string entry, string? reason, int attempts, DateTimeOffset nextAttempt);
 
     [LoggerMessage(EventId = 2205, Level = LogLevel.Warning,
-        Message = "A change of customer {CustomerId}, revision {Revision}, for sink {Sink} waits for a person ({Reason}): {Advice} Later changes of this customer wait behind it. Mend the receiver, then run 'crm sinks retry {Sink} {CustomerId}'.")]
-    public static partial void ChangeParked(this ILogger logger, string customerId, long revision, string sink, string? reason, string? advice);
+        Message = "Change {Entry} of customer {CustomerId} for sink {Sink} waits for a person ({Reason}): {Advice} Later changes of this customer wait behind it. Mend the receiver, then run 'crm sinks retry {Sink} {CustomerId}'.")]
+    public static partial void ChangeParked(this ILogger logger, string entry, string customerId, string sink, string? reason, string? advice);
 
     [LoggerMessage(EventId = 2206, Level = LogLevel.Error, Message = "The receiver of sink {Sink} wants nothing any more: {Advice} Nothing is lost. When it is right again, run 'crm sinks retry {Sink}'.")]
     public static partial void SinkDisabled(this ILogger logger, string sink, string? advice);
@@ -42,6 +42,6 @@ static partial class SinkLog
     [LoggerMessage(EventId = 2212, Level = LogLevel.Information, Message = "Sink {Sink} goes on where {Former}, as it was called before, had come to")]
     public static partial void SinkRenamed(this ILogger logger, string sink, string former);
 
-    [LoggerMessage(EventId = 2213, Level = LogLevel.Debug, Message = "Sink {Sink} was told {Change} of customer {CustomerId}, revision {Revision}: {Outcome}")]
-    public static partial void ChangeTold(this ILogger logger, string sink, string change, string customerId, long revision, string outcome);
+    [LoggerMessage(EventId = 2213, Level = LogLevel.Debug, Message = "Sink {Sink} was told {Change}, entry {Entry}: {Outcome}")]
+    public static partial void ChangeTold(this ILogger logger, string sink, string change, string entry, string outcome);
 }

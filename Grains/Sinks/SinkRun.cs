@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Sinks;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Delivery;
@@ -261,8 +262,8 @@ sealed class SinkRun : StepLoop<SinkMessage>, ILocalRun
         foreach (var row in rows)
         {
             if (row.CustomerId.Length == 0 || row.Reason is null) continue;
-            if (row.State == DueState.Parked) _logger.ChangeParked(row.CustomerId, row.MarkedBy, _sink, row.Reason, row.Advice);
-            else _logger.ChangeNotTaken(_sink, row.CustomerId, row.MarkedBy, row.Reason, row.Attempts, row.NextAttempt);
+            if (row.State == DueState.Parked) _logger.ChangeParked(EntryName.Of(row.CustomerId, row.MarkedBy), row.CustomerId, _sink, row.Reason, row.Advice);
+            else _logger.ChangeNotTaken(_sink, EntryName.Of(row.CustomerId, row.MarkedBy), row.Reason, row.Attempts, row.NextAttempt);
         }
     }
 
@@ -341,7 +342,7 @@ sealed class SinkRun : StepLoop<SinkMessage>, ILocalRun
             };
             _parts.Metrics.Told(_sink, word);
             if (outcome is SinkOutcome.Delivered) _parts.Metrics.ChangeTold(_sink, Clock.Now - deliver.Changes[i].At);
-            if (_logger.IsEnabled(LogLevel.Debug)) _logger.ChangeTold(_sink, deliver.Changes[i].Id, deliver.Changes[i].CustomerId, deliver.Changes[i].Revision, word);
+            if (_logger.IsEnabled(LogLevel.Debug)) _logger.ChangeTold(_sink, deliver.Changes[i].Id, EntryName.Of(deliver.Changes[i].CustomerId, deliver.Changes[i].Revision), word);
         }
         Post(new SinkMessage.Delivered(deliver.BatchId, outcomes));
     }

@@ -7,7 +7,6 @@ using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Delivery;
-using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Delivery;
 
 namespace OrleansCrm.Grains.Upkeep;
@@ -58,7 +57,7 @@ sealed class UpkeepRun : ILocalRun
         _parts = parts;
         _options = options;
         _logger = parts.Loggers.CreateLogger("OrleansCrm.Upkeep");
-        _customers = new(parts.Grains, parts.Definitions, parts.Own, _logger, options.ResolveAtOnce);
+        _customers = new(parts.Customers, parts.Definitions, parts.Own, _logger, options.ResolveAtOnce);
         _epoch = started.Epoch;
         _read = new long[started.Cursors.Length];
         foreach (var cursor in started.Cursors) _read[cursor.Partition] = cursor.Sequence;

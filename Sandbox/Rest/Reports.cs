@@ -5,6 +5,17 @@ using System.Threading.Channels;
 
 namespace OrleansCrm.Sandbox.Rest;
 
+/// <summary>Reports to the hub so far.</summary>
+/// <param name="Told">The hub took them.</param>
+/// <param name="Refused">The hub will never take them.</param>
+/// <param name="GivenUp">Too many waited.</param>
+/// <param name="Waiting">Not told yet, but for the one on its way.</param>
+public readonly record struct ReportCounts(long Told, long Refused, long GivenUp, int Waiting)
+{
+    /// <summary>Those of which it is known what became.</summary>
+    public long Ended => Told + Refused + GivenUp;
+}
+
 /// <summary>Tells the hub every change as a CloudEvent, in order, again until it is taken.</summary>
 sealed class Reports : IAsyncDisposable
 {
@@ -28,8 +39,7 @@ sealed class Reports : IAsyncDisposable
         _sending = options.ReportTo is null ? Task.CompletedTask : Task.Run(SendAsync);
     }
 
-    /// <summary>Events that the hub took, refused, and that were given up because too many waited.</summary>
-    public (long Told, long Refused, long GivenUp, int Waiting) Counts => (Interlocked.Read(ref _told), Interlocked.Read(ref _refused), Interlocked.Read(ref _givenUp), _waiting.Reader.Count);
+    public ReportCounts Counts => new(Interlocked.Read(ref _told), Interlocked.Read(ref _refused), Interlocked.Read(ref _givenUp), _waiting.Reader.Count);
 
     public void Add(LoggedChange change)
     {

@@ -88,6 +88,9 @@ public sealed class RestSandbox : IAsyncDisposable
     /// <summary>Requests to the API so far, faulty ones included.</summary>
     public long Requests => Interlocked.Read(ref _requests);
 
+    /// <summary>What became of the reports to the hub so far.</summary>
+    public ReportCounts Reports => _reports.Counts;
+
     /// <summary>Starts it; it listens when this returns.</summary>
     /// <exception cref="IOException">The port is taken.</exception>
     public static async Task<RestSandbox> StartAsync(RestSandboxOptions options, CancellationToken cancellationToken = default)

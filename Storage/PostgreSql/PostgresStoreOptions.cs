@@ -20,9 +20,9 @@ public sealed class PostgresStoreOptions
     public int Partitions { get; set; } = Domain.Committing.Partitions.Count;
 
     /// <summary>Longest time for one command; after that its end is unknown.</summary>
-    /// <value>30 seconds. Allowed: 1 second to 10 minutes.</value>
+    /// <value>10 seconds: shorter than any caller waits, who is told that the store is away. Allowed: 1 second to 10 minutes.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
-    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Most connections of this process, unless the connection string says otherwise.</summary>
     /// <value>20. Allowed: 2 to 1,000.</value>

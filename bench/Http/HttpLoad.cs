@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -10,14 +11,14 @@ namespace OrleansCrm.Bench.Http;
 /// <param name="Window">Lines of one stream that may be unanswered.</param>
 /// <param name="Rate">Single requests per second over all connections, whatever the answers do; 0: each connection sends as soon as it has its answer.</param>
 /// <param name="Warmup">Seconds that are not counted.</param>
-sealed record LoadSettings(Uri Url, int Connections, string Mode, int Seconds, int Persons, int Window, int Rate, int Warmup)
+sealed record LoadSettings(ImmutableArray<Uri> Urls, int Connections, string Mode, int Seconds, int Persons, int Window, int Rate, int Warmup)
 {
     const string Usage = "Usage: http --url http://127.0.0.1:5080 [--mode single|ndjson|fill] [--connections 64] [--seconds 20] [--warmup 3] [--persons 100000] [--window 1024] [--rate 0]";
 
     /// <returns>Null: told on standard error what is wrong.</returns>
     public static LoadSettings? Read(string[] args)
     {
-        var settings = new LoadSettings(new("http://127.0.0.1:5080"), 64, "single", 20, 100_000, 1_024, 0, 3);
+        var settings = new LoadSettings([new("http://127.0.0.1:5080")], 64, "single", 20, 100_000, 1_024, 0, 3);
         for (var i = 0; i < args.Length; i += 2)
         {
             if (i + 1 == args.Length) return Wrong(args[i]);
@@ -26,7 +27,7 @@ sealed record LoadSettings(Uri Url, int Connections, string Mode, int Seconds, i
             switch (args[i])
             {
                 case "--url" when Uri.TryCreate(value, UriKind.Absolute, out var url):
-                    settings = settings with { Url = url };
+                    settings = settings with { Urls = [url] };
                     break;
                 case "--mode" when value is "single" or "ndjson" or "fill":
                     settings = settings with { Mode = value };
@@ -69,23 +70,34 @@ static class HttpLoad
     public static async Task<int> RunAsync(string[] args)
     {
         if (LoadSettings.Read(args) is not { } settings) return 2;
-        var endPoint = new IPEndPoint((await Dns.GetHostAddressesAsync(settings.Url.DnsSafeHost))[0], settings.Url.Port);
+        var (sum, _) = await MeasureAsync(settings);
+        return sum.Failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>Pushes, and prints what came of it.</summary>
+    /// <returns>What was counted, and how many events were answered in all, those of the warm-up too.</returns>
+    public static async Task<(Tally Counted, long Answered)> MeasureAsync(LoadSettings settings)
+    {
+        var endPoints = await Task.WhenAll(settings.Urls.Select(async url => new IPEndPoint((await Dns.GetHostAddressesAsync(url.DnsSafeHost))[0], url.Port)));
         var process = Process.GetCurrentProcess();
         var began = Stopwatch.GetTimestamp();
         var cpuBegan = process.TotalProcessorTime;
         var clock = new LoadClock(TimeSpan.FromSeconds(settings.Mode == "fill" ? 0 : settings.Warmup), settings.Mode == "fill" ? TimeSpan.FromHours(6) : TimeSpan.FromSeconds(settings.Seconds));
 
-        var loads = Enumerable.Range(0, settings.Connections).Select(i => settings.Mode == "single"
-            ? new SingleLoad(settings, i, clock, endPoint).RunAsync()
-            : new StreamLoad(settings, i, clock, endPoint).RunAsync());
-        var tallies = await Task.WhenAll(loads);
-
+        var tallies = await Task.WhenAll(Enumerable.Range(0, settings.Connections).Select(i => PushAsync(settings, i, clock, endPoints[i % endPoints.Length])));
         var sum = new Tally();
         foreach (var tally in tallies) sum.Add(tally);
         process.Refresh();
         var seconds = settings.Mode == "fill" ? Stopwatch.GetElapsedTime(began).TotalSeconds : settings.Seconds;
         sum.Print(settings, seconds, (process.TotalProcessorTime - cpuBegan).TotalSeconds);
-        return sum.Failed == 0 ? 0 : 1;
+        return (sum, sum.Seen);
+    }
+
+    static async Task<Tally> PushAsync(LoadSettings settings, int connection, LoadClock clock, IPEndPoint to)
+    {
+        if (settings.Mode == "single") return await new SingleLoad(settings, connection, clock, to).RunAsync();
+        using var stream = new StreamLoad(settings, connection, clock, to);
+        return await stream.RunAsync();
     }
 }
 
@@ -120,6 +132,11 @@ sealed class Tally
     /// <summary>To be sent again, turned away, or not answered at all.</summary>
     public long Failed { get; private set; }
 
+    /// <summary>Answers of the warm-up too.</summary>
+    public long Seen { get; private set; }
+
+    public void See() => Seen++;
+
     public long Answered => Applied + Unchanged + Parked + Refused;
 
     /// <param name="answer">The answer's JSON, or as much as holds its outcome.</param>
@@ -143,6 +160,7 @@ sealed class Tally
         Parked += other.Parked;
         Refused += other.Refused;
         Failed += other.Failed;
+        Seen += other.Seen;
         for (var i = 0; i < _latencies.Length; i++) _latencies[i] += other._latencies[i];
     }
 

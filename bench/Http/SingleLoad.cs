@@ -28,6 +28,7 @@ sealed class SingleLoad(LoadSettings settings, int connection, LoadClock clock, 
             if (clock.IsOver(due)) return _tally;
             await http.SendAsync(Request(_events.NextEdit(settings.Persons)));
             var (status, body) = await http.ReadAnswerAsync();
+            _tally.See();
             if (!clock.Counts(due)) continue;
             if (status is 200 or 202 or 422) _tally.Count(body.Span, Stopwatch.GetTimestamp() - due);
             else _tally.Fail();

@@ -94,6 +94,7 @@ sealed class StreamLoad(LoadSettings settings, int connection, LoadClock clock, 
         var now = Stopwatch.GetTimestamp();
         if (clock.Counts(now)) _tally.Count(line, now - _sentAt[number % _sentAt.Length]);
         _answered++;
+        _tally.See();
         _room.Release();
     }
 }

@@ -5,7 +5,13 @@ namespace OrleansCrm.Cells;
 /// <summary>The hub of every cell: a shop that only tells, and two CRMs that are told and tell.</summary>
 static class CellDefinition
 {
-    public static string Text(IReadOnlyList<Crm> crms) =>
+    /// <summary>The field that the newer definition gives to one system alone, and that system.</summary>
+    public const string Moved = "lastName";
+
+    public const string Owner = "crm-a";
+
+    /// <param name="newer">The version that a cell applies while the first is in force.</param>
+    public static string Text(IReadOnlyList<Crm> crms, bool newer = false) =>
         $"""
         hub: cells
         recordTypes:
@@ -14,7 +20,7 @@ static class CellDefinition
             defaults: {"{"} data: personal, purpose: To be hurt in tests, owners: [shop, [{string.Join(", ", crms.Select(c => c.Name))}]] {"}"}
             fields:
               email: email
-              lastName: {"{"} type: text, policy: latest {"}"}
+              {Moved}: {"{"} type: text, policy: {(newer ? $"{{ owners: [{Owner}], effective: all }}" : "latest")} {"}"}
               phone: {"{"} type: text, policy: latest {"}"}
               city: {"{"} type: text, policy: [shop] {"}"}
               segment: {"{"} type: choice, choices: [smb, enterprise], policy: [shop] {"}"}

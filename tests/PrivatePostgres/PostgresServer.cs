@@ -7,10 +7,15 @@ namespace OrleansCrm.PrivatePostgres;
 /// <summary>A PostgreSQL of our own in a temporary folder, reached by a socket there; started at its first use, gone when disposed of.</summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
-    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("crm-pg-");
+    readonly Lazy<DirectoryInfo> _folder;
     readonly SemaphoreSlim _starting = new(1, 1);
     Process? _process;
     int _databases;
+
+    public PostgresServer() => _folder = new(() => Folder ?? Directory.CreateTempSubdirectory("crm-pg-"));
+
+    /// <summary>Where its data is, and its socket; null: a temporary folder. It goes with the server.</summary>
+    public DirectoryInfo? Folder { get; init; }
 
     /// <summary>Commits reach the disk before they are answered, as a hub wants it. False: faster, and enough where the machine itself does not fail.</summary>
     public bool Durable { get; init; }
@@ -28,7 +33,15 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>The postmaster's process id; null while it does not run.</summary>
-    public int? ProcessId => _process?.Id;
+    public int? ProcessId => _process is { HasExited: false } process ? process.Id : null;
+
+    /// <summary>What it writes ahead takes little room: for a small disk.</summary>
+    public bool Small { get; init; }
+
+    /// <summary>All its processes freeze where they stand, until <see cref="ContinueAsync"/>.</summary>
+    public Task SuspendAsync() => SignalAsync("-STOP");
+
+    public Task ContinueAsync() => SignalAsync("-CONT");
 
     /// <summary>As <c>kill -9</c>: no process of the server gets to say anything.</summary>
     public void Kill()
@@ -44,15 +57,18 @@ public sealed class PostgresServer : IAsyncDisposable
         await _starting.WaitAsync();
         try
         {
-            if (_process is not null) return;
-            var data = Path.Combine(_folder.FullName, "data");
+            if (_process is { HasExited: false }) return;
+            _process?.Dispose();
+            _process = null;
+            var data = Path.Combine(_folder.Value.FullName, "data");
             if (!Directory.Exists(data))
             {
-                if (Environment.IsPrivilegedProcess) await RunAsync("chown", "postgres", _folder.FullName);
+                if (Environment.IsPrivilegedProcess) await RunAsync("chown", "postgres", _folder.Value.FullName);
                 await RunAsync([.. AsUser(Program("initdb")), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8"]);
             }
             _process = Start(
-                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.FullName, "-c", "listen_addresses=", "-c", Durable ? "fsync=on" : "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic"]);
+                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.Value.FullName, "-c", "listen_addresses=", "-c", Durable ? "fsync=on" : "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic",
+                    .. Small ? new[] { "-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB" } : []]);
             _process.BeginOutputReadLine();
             _process.BeginErrorReadLine();
             await ConnectAsync();
@@ -65,18 +81,37 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is { } process)
+        if (_process is { HasExited: false } process)
         {
-            // Asked to stop, it takes its shared memory with it.
+            // Asked to stop, it takes its shared memory with it. Frozen it would hear nothing.
+            await ContinueAsync();
             await RunAsync("kill", "-INT", process.Id.ToString(CultureInfo.InvariantCulture));
             await process.WaitForExitAsync();
-            process.Dispose();
         }
-        _folder.Delete(recursive: true);
+        _process?.Dispose();
+        if (_folder.IsValueCreated) _folder.Value.Delete(recursive: true);
         _starting.Dispose();
     }
 
-    string ConnectionString(string database) => $"Host={_folder.FullName};Username=postgres;Database={database}";
+    // The postmaster first: what it has started by then are all there are.
+    async Task SignalAsync(string signal)
+    {
+        if (ProcessId is not { } postmaster) return;
+        await RunAsync("kill", signal, postmaster.ToString(CultureInfo.InvariantCulture));
+        foreach (var child in (await File.ReadAllTextAsync($"/proc/{postmaster}/task/{postmaster}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            try
+            {
+                await RunAsync("kill", signal, child);
+            }
+            catch (InvalidOperationException)
+            {
+                // It was ending just then.
+            }
+        }
+    }
+
+    string ConnectionString(string database) => $"Host={_folder.Value.FullName};Username=postgres;Database={database}";
 
     async Task ConnectAsync()
     {

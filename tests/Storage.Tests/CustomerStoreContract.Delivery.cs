@@ -99,6 +99,7 @@ public abstract partial class CustomerStoreContract
         Assert.Equal(brakes.Budget.ByHour, next.Brakes.Budget.ByHour);
         Assert.Equal(brakes.Guard with { Counted = next.Brakes.Guard.Counted }, next.Brakes.Guard);
         Assert.Equal(brakes.Guard.Counted, next.Brakes.Guard.Counted);
+        Assert.True(next.Brakes.Paused);
     }
 
     [Fact]
@@ -153,6 +154,6 @@ public abstract partial class CustomerStoreContract
     static Brakes BrakesOf(int started)
     {
         var guard = Guard.Fresh with { Held = Guarded.Create | Guarded.Merge, HeldSince = Noon, TurnedBack = new(1, 2, 3, 4, 5), Granted = GuardCounts.Each(Guarded.Clear), Discarding = Guarded.Delete };
-        return new(guard with { Counted = [new(Noon, GuardCounts.Each(Guarded.Change, started))] }, new Budget { Saved = 2.5, At = Noon, ByHour = [1, 2, 3], Hour = 490_000 });
+        return new(guard with { Counted = [new(Noon, GuardCounts.Each(Guarded.Change, started))] }, new Budget { Saved = 2.5, At = Noon, ByHour = [1, 2, 3], Hour = 490_000 }, Paused: true);
     }
 }

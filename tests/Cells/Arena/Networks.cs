@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 
 namespace OrleansCrm.Cells.Arena;
@@ -8,8 +9,10 @@ sealed class Networks : IDisposable
     readonly string _bridge;
     readonly string[] _names;
 
+    /// <exception cref="NotPermittedException">This machine allows no networks of one's own.</exception>
     public Networks(int count)
     {
+        if (!Environment.IsPrivilegedProcess) throw new NotPermittedException("networks of its own need root");
         var id = Environment.ProcessId % 10_000;
         _bridge = $"crm{id}";
         _names = [.. Enumerable.Range(0, count).Select(i => $"crm{id}-{i}")];
@@ -49,9 +52,18 @@ sealed class Networks : IDisposable
 
     static void Ip(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo("ip", arguments) { UseShellExecute = false, RedirectStandardError = true }) ?? throw new InvalidOperationException("The program ip is needed (Debian: iproute2).");
-        var error = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"ip {string.Join(' ', arguments)} failed: {error.Trim()}");
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("ip", arguments) { UseShellExecute = false, RedirectStandardError = true })!;
+            var error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            if (process.ExitCode == 0) return;
+            if (error.Contains("not permitted", StringComparison.Ordinal)) throw new NotPermittedException("networks of its own are not permitted here; run it in a container with --cap-add NET_ADMIN --cap-add SYS_ADMIN");
+            throw new InvalidOperationException($"ip {string.Join(' ', arguments)} failed: {error.Trim()}");
+        }
+        catch (Win32Exception)
+        {
+            throw new InvalidOperationException("The program ip is needed (Debian: apt-get install iproute2), or run .ci/run, which installs it.");
+        }
     }
 }

@@ -17,6 +17,11 @@ sealed class Running : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>What it said by ending; null: it has not, or did not end by itself.</summary>
+    public int? ExitCode => _process.HasExited ? _process.ExitCode : null;
+
+    public Task EndedAsync(TimeSpan within) => _process.WaitForExitAsync().WaitAsync(within);
+
     /// <param name="network">The network namespace that it runs in; null: the machine's own.</param>
     public static Running Start(string name, string assembly, string? network, DirectoryInfo folder, params string[] arguments)
     {

@@ -10,16 +10,18 @@ sealed class Silo : IAsyncDisposable
 
     readonly DirectoryInfo _folder;
     readonly string[] _arguments;
+    readonly string _definition;
     readonly string? _network;
     readonly Relay? _relay;
     Running? _running;
 
-    /// <param name="store">A PostgreSQL connection string; null: embedded.</param>
+    /// <param name="store">A PostgreSQL connection string; null: embedded, in <paramref name="data"/>.</param>
     /// <param name="host">The address at which other silos reach it.</param>
     /// <param name="network">The network namespace that it runs in; null: the machine's own.</param>
-    public Silo(int index, DirectoryInfo folder, string definition, string? store, string host = "127.0.0.1", string? network = null)
+    public Silo(int index, DirectoryInfo folder, string definition, string? store, string data, string host = "127.0.0.1", string? network = null)
     {
         Name = $"silo-{index}";
+        _definition = definition;
         _folder = folder;
         _network = network;
         var socket = Path.Combine(folder.FullName, Name + ".sock");
@@ -27,8 +29,8 @@ sealed class Silo : IAsyncDisposable
         var url = network is null ? $"http://127.0.0.1:{port}" : $"http://unix:{socket}";
         _arguments =
         [
-            "--definition", definition, "--urls", url, "--host", host,
-            .. store is null ? new[] { "--data", Path.Combine(folder.FullName, "data") } : ["--store", store],
+            "--urls", url, "--host", host,
+            .. store is null ? new[] { "--data", data } : ["--store", store],
         ];
         _relay = network is null ? null : new Relay(port, socket);
         Address = new Uri($"http://127.0.0.1:{port}");
@@ -48,10 +50,28 @@ sealed class Silo : IAsyncDisposable
 
     public bool IsRunning => _running is { HasExited: false };
 
-    public void Start()
+    /// <param name="definition">A definition that this start makes the hub's; null: it is started with the file that all silos know.</param>
+    public void Start(string? definition = null)
     {
         if (IsRunning) return;
-        _running = Running.Start(Name, Assembly, _network, _folder, _arguments);
+        string[] file = definition is null ? ["--definition", _definition] : ["--definition", definition, "--apply"];
+        _running = Running.Start(Name, Assembly, _network, _folder, [.. file, .. _arguments]);
+    }
+
+    /// <summary>Waits until it has ended by itself.</summary>
+    /// <returns>Its exit code.</returns>
+    /// <exception cref="TimeoutException">It has not within the time.</exception>
+    public async Task<int> EndedAsync(TimeSpan within)
+    {
+        try
+        {
+            await _running!.EndedAsync(within);
+            return _running.ExitCode!.Value;
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"{Name} still runs {within.TotalSeconds:0} s after the others have taken it for dead.");
+        }
     }
 
     public void Kill() => _running!.Kill();

@@ -15,9 +15,12 @@ sealed class Checker(Silo hub, IReadOnlyList<Crm> crms, Traffic traffic)
 
     public IReadOnlyList<string> Violations => _violations;
 
-    public async Task CheckAsync()
+    /// <param name="definition">The version of the definition that all customers must be at in the end.</param>
+    public async Task CheckAsync(int definition)
     {
         var journal = await Journal.ReadAsync(hub.Http);
+        foreach (var fault in traffic.Faults) Violate(fault);
+        Definitions(journal, definition);
         Acknowledged(journal);
         Dense(journal);
         var customers = await CustomersAsync(journal);
@@ -81,6 +84,23 @@ sealed class Checker(Silo hub, IReadOnlyList<Crm> crms, Traffic traffic)
             var count = journal.CountOf(edit.System, edit.Id);
             if (count > 1) Violate($"rule 2: edit {edit.Id} of {edit.Subject} stands {count} times in the journal");
             if (edit.Outcome == "applied" && count == 0) Violate($"rule 1: edit {edit.Id} of {edit.Subject} was answered applied at {edit.Customer}#{edit.Revision} and is not in the journal");
+        }
+    }
+
+    // Whoever still had an older definition after a newer one was applied would give a field its former value back.
+    void Definitions(Journal journal, int newest)
+    {
+        foreach (var (customer, versions) in journal.Definitions)
+        {
+            if (versions[^1] != newest) Violate($"{customer} was last decided under version {versions[^1]} of the definition, not {newest}");
+            for (var i = 1; i < versions.Count; i++)
+            {
+                if (versions[i] < versions[i - 1]) Violate($"{customer} was decided under version {versions[i]} of the definition at revision {i + 1}, after version {versions[i - 1]}");
+            }
+        }
+        foreach (var (customer, revision, system) in journal.Setters.Where(s => s.Definition > 1 && s.Field == CellDefinition.Moved && s.System != CellDefinition.Owner).Select(s => (s.Customer, s.Revision, s.System)))
+        {
+            Violate($"rule 8: {CellDefinition.Moved} of {customer} became {system}'s again at revision {revision}, under a definition that gives it to {CellDefinition.Owner}");
         }
     }
 

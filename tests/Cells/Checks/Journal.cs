@@ -10,6 +10,15 @@ sealed class Journal
     readonly Dictionary<(string System, string Id), int> _edits = [];
     readonly Dictionary<string, string> _systemOfLink = new(StringComparer.Ordinal);
 
+    readonly Dictionary<string, List<int>> _definitions = new(StringComparer.Ordinal);
+    readonly List<(string Customer, long Revision, int Definition, string Field, string System)> _setters = [];
+
+    /// <summary>The version of the definition that each entry of a customer was decided under, in the order told.</summary>
+    public IReadOnlyDictionary<string, List<int>> Definitions => _definitions;
+
+    /// <summary>Whose value each change of a golden value took.</summary>
+    public IReadOnlyList<(string Customer, long Revision, int Definition, string Field, string System)> Setters => _setters;
+
     /// <summary>Revisions by customer, in the order told.</summary>
     public IReadOnlyDictionary<string, List<long>> Revisions => _revisions;
 
@@ -51,7 +60,12 @@ sealed class Journal
         var customer = change.GetProperty("subject").GetString()!;
         var data = change.GetProperty("data");
         if (!_revisions.TryGetValue(customer, out var revisions)) _revisions.Add(customer, revisions = []);
-        revisions.Add(data.GetProperty("revision").GetInt64());
+        var revision = data.GetProperty("revision").GetInt64();
+        revisions.Add(revision);
+        var entry = data.GetProperty("entry");
+        var definition = entry.TryGetProperty("def", out var def) ? def.GetInt32() : 0;
+        if (!_definitions.TryGetValue(customer, out var definitions)) _definitions.Add(customer, definitions = []);
+        definitions.Add(definition);
         if (data.TryGetProperty("fields", out var fields))
         {
             if (!_folded.TryGetValue(customer, out var golden)) _folded.Add(customer, golden = new(StringComparer.Ordinal));
@@ -59,10 +73,10 @@ sealed class Journal
             {
                 if (field.Value.TryGetProperty("value", out var value)) golden[field.Name] = value.GetRawText();
                 else golden.Remove(field.Name);
+                if (field.Value.TryGetProperty("system", out var system)) _setters.Add((customer, revision, definition, field.Name, system.GetString()!));
             }
         }
 
-        var entry = data.GetProperty("entry");
         if (entry.TryGetProperty("links", out var links))
         {
             foreach (var link in links.EnumerateArray()) _systemOfLink[customer + link.GetProperty("id").GetString()] = link.GetProperty("system").GetString()!;

@@ -3,7 +3,8 @@ using OrleansCrm.Cells.Arena;
 namespace OrleansCrm.Cells.Load;
 
 /// <summary>People in the CRMs who edit records that are there, whatever the hub is doing.</summary>
-sealed class People(IReadOnlyList<Crm> crms, int seed)
+/// <param name="rest">The mean time between two rounds of five edits in each CRM.</param>
+sealed class People(IReadOnlyList<Crm> crms, int seed, TimeSpan rest)
 {
     int _edits;
 
@@ -27,7 +28,7 @@ sealed class People(IReadOnlyList<Crm> crms, int seed)
                         _edits++;
                     }
                 }
-                await Task.Delay(chance.Next(50, 200), stop);
+                await Task.Delay(rest * (0.5 + chance.NextDouble()), stop);
             }
             catch (OperationCanceledException)
             {

@@ -19,8 +19,9 @@ sealed class Traffic(IReadOnlyList<Silo> silos, int customers, int writers, int 
 
     readonly ConcurrentBag<SentEdit> _sent = [];
     readonly ConcurrentDictionary<string, int> _refusals = new(StringComparer.Ordinal);
-    readonly int[] _turns = new int[writers];
+    readonly ConcurrentBag<string> _faults = [];
     int _acknowledged;
+    int _touches;
 
     /// <summary>All edits that were ever sent.</summary>
     public IReadOnlyCollection<SentEdit> Sent => _sent;
@@ -30,18 +31,41 @@ sealed class Traffic(IReadOnlyList<Silo> silos, int customers, int writers, int 
     /// <summary>Statuses that are no answer, and how often each came.</summary>
     public IReadOnlyDictionary<string, int> NotAnswered => _refusals;
 
-    /// <summary>Waits until every writer, and so every customer's silo, has been answered anew.</summary>
+    /// <summary>Answers that were not as they should be.</summary>
+    public IReadOnlyCollection<string> Faults => _faults;
+
+    /// <summary>How often a status was no answer.</summary>
+    public int NotAnsweredWith(HttpStatusCode status) => _refusals.GetValueOrDefault(((int)status).ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Edits every customer once, all at the same time, each again and again until it is answered.</summary>
+    /// <param name="through">The silos that are asked.</param>
+    /// <returns>How long it took until half of them, and until all of them, were answered.</returns>
     /// <exception cref="TimeoutException">Not all were within the time.</exception>
-    public async Task AllAnsweredAnewAsync(TimeSpan within)
+    public async Task<(TimeSpan Half, TimeSpan All)> TouchAllAsync(IReadOnlyList<Silo> through, TimeSpan within)
     {
-        // The turn under way may have been answered before what happened just now.
-        var before = _turns.Select(t => t + 2).ToArray();
-        for (var watch = Stopwatch.StartNew(); watch.Elapsed < within; await Task.Delay(20))
+        var round = Interlocked.Increment(ref _touches);
+        var watch = Stopwatch.StartNew();
+        var answered = await Task.WhenAll(Enumerable.Range(0, customers).Select(async customer =>
         {
-            if (!before.Where((turn, writer) => Volatile.Read(ref _turns[writer]) < turn).Any()) return;
-        }
-        throw new TimeoutException($"Not every writer was answered within {within}.");
+            await Task.Yield();
+            var fields = new Dictionary<string, string>(StringComparer.Ordinal) { ["mail"] = $"person{customer}@example.com", ["city"] = $"City t{round}" };
+            var edit = new SentEdit($"{seed}-t{round}-{customer}", System, $"buyers/b{customer}", DateTimeOffset.UtcNow, fields);
+            _sent.Add(edit);
+            for (var turn = customer; edit.Outcome is null; turn++)
+            {
+                if (watch.Elapsed > within) throw new TimeoutException($"Customer {customer} was not answered within {within.TotalSeconds:0} s.");
+                await TrySendAsync([edit], through[turn % through.Count], TouchPatience);
+                if (edit.Outcome is null) await Task.Delay(50);
+            }
+            return watch.Elapsed;
+        }));
+        Array.Sort(answered);
+        return (answered[answered.Length / 2], answered[^1]);
     }
+
+    // A caller that hears nothing asks somebody else.
+    static readonly TimeSpan TouchPatience = TimeSpan.FromSeconds(3);
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>Writes until it is told to stop, then until everything sent is answered.</summary>
     /// <exception cref="TimeoutException">Some edit stayed without an answer for two minutes after the end.</exception>
@@ -65,7 +89,6 @@ sealed class Traffic(IReadOnlyList<Silo> silos, int customers, int writers, int 
             }
             foreach (var edit in batch) _sent.Add(edit);
             await SendUntilAnsweredAsync(batch, chance, stop);
-            Volatile.Write(ref _turns[writer], number + 1);
             await Task.Delay(chance.Next(0, 10), CancellationToken.None);
         }
     }
@@ -87,21 +110,27 @@ sealed class Traffic(IReadOnlyList<Silo> silos, int customers, int writers, int 
         {
             if (stop.IsCancellationRequested) giveUp ??= DateTimeOffset.UtcNow.AddMinutes(2);
             if (DateTimeOffset.UtcNow > giveUp) throw new TimeoutException($"{edits.Count} edits, the first {edits[0].Id}, had no answer two minutes after the end.");
-            try
-            {
-                foreach (var edit in edits) edit.Tries++;
-                using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/events") { Content = ContentOf(edits) };
-                using var answer = await silos[silo % silos.Count].Http.SendAsync(request, CancellationToken.None);
-                await TakeAnswersAsync(edits, answer);
-            }
-            catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
-            {
-                _refusals.AddOrUpdate(error.GetType().Name, 1, (_, n) => n + 1);
-            }
+            await TrySendAsync(edits, silos[silo % silos.Count], Patience);
             edits.RemoveAll(e => e.Outcome is not null);
             if (edits.Count == 0) return;
             silo++;
             await Task.Delay(chance.Next(50, 400), CancellationToken.None);
+        }
+    }
+
+    async Task TrySendAsync(List<SentEdit> edits, Silo silo, TimeSpan patience)
+    {
+        try
+        {
+            foreach (var edit in edits) edit.Tries++;
+            using var ends = new CancellationTokenSource(patience);
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/events") { Content = ContentOf(edits) };
+            using var answer = await silo.Http.SendAsync(request, ends.Token);
+            await TakeAnswersAsync(edits, answer);
+        }
+        catch (Exception error) when (error is HttpRequestException or OperationCanceledException or IOException)
+        {
+            _refusals.AddOrUpdate(error is OperationCanceledException ? "no answer in time" : error.GetType().Name, 1, (_, n) => n + 1);
         }
     }
 
@@ -133,6 +162,7 @@ sealed class Traffic(IReadOnlyList<Silo> silos, int customers, int writers, int 
         if (answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests)
         {
             _refusals.AddOrUpdate(((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture), 1, (_, n) => n + 1);
+            if (answer.Headers.RetryAfter is null && _faults.Count < 20) _faults.Add($"the hub answered {(int)answer.StatusCode} without Retry-After");
             return;
         }
         if ((int)answer.StatusCode >= 500) throw new InvalidOperationException($"The hub answered {(int)answer.StatusCode}: {text}");

@@ -51,6 +51,21 @@ public sealed class ChangeFeedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_follower_who_goes_away_in_the_middle_is_no_failure()
+    {
+        Serve(() => 5);
+
+        using (var response = await _gateway.Http.GetAsync("/v1/changes?follow=true", HttpCompletionOption.ResponseHeadersRead))
+        using (var reader = new StreamReader(await response.Content.ReadAsStreamAsync()))
+        {
+            Assert.NotNull(await reader.ReadLineAsync());
+        }
+
+        await Eventually.True(() => _gateway.Log.Any(l => l.Contains("Request finished", StringComparison.Ordinal)));
+        Assert.DoesNotContain(_gateway.Log, l => l.StartsWith("Error", StringComparison.Ordinal) || l.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_change_has_the_form_of_a_CloudEvent()
     {
         Serve(() => 1);

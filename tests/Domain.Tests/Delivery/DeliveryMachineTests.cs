@@ -200,6 +200,56 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void A_persons_pause_is_saved_and_holds_after_a_restart()
+    {
+        Start([]);
+        Tell(new DeliveryMessage.Pause());
+        Assert.False(_machine.IsPauseSaved);
+        var save = Take<DeliveryEffect.SaveRows>()!;
+        Tell(new DeliveryMessage.RowsSaved(save.Ticket, RowsAnswer.Ok));
+        Assert.True(_machine.IsPauseSaved);
+
+        var next = new DeliveryMachine("crm");
+        var effects = new List<DeliveryEffect>();
+        next.Step(new DeliveryMessage.Started(2, [new(0, 0)], [Row("a", DueState.Due)], save.Brakes), _hub, _now, 0.5, effects);
+        Assert.True(next is { IsPaused: true, IsPauseSaved: true });
+        next.Step(new DeliveryMessage.RowsSaved(effects.OfType<DeliveryEffect.SaveRows>().Single().Ticket, RowsAnswer.Ok), _hub, _now, 0.5, effects);
+        Assert.Empty(effects.OfType<DeliveryEffect.Begin>());
+        next.Step(new DeliveryMessage.Resume(), _hub, _now, 0.5, effects);
+        Assert.NotEmpty(effects.OfType<DeliveryEffect.Begin>());
+        Assert.False(effects.OfType<DeliveryEffect.SaveRows>().Last().Brakes!.Paused);
+    }
+
+    [Fact]
+    public void A_pause_that_changes_while_it_is_saved_is_saved_again()
+    {
+        Start([]);
+        Tell(new DeliveryMessage.Pause());
+        var first = Take<DeliveryEffect.SaveRows>()!;
+        Tell(new DeliveryMessage.Resume());
+        Tell(new DeliveryMessage.RowsSaved(first.Ticket, RowsAnswer.Ok));
+
+        Assert.False(_machine.IsPauseSaved);
+        var second = Take<DeliveryEffect.SaveRows>()!;
+        Tell(new DeliveryMessage.RowsSaved(second.Ticket, RowsAnswer.Ok));
+        Assert.True(first.Brakes!.Paused && !second.Brakes!.Paused && _machine.IsPauseSaved);
+    }
+
+    [Fact]
+    public void A_halt_starts_nothing_and_no_restart_knows_of_it()
+    {
+        Start([]);
+        Tell(new DeliveryMessage.Halt());
+        Page(1, new PageEntry(1, "cus_a", ["l"]));
+        Assert.Null(Take<DeliveryEffect.Begin>());
+        Assert.DoesNotContain(TakeAll<DeliveryEffect.SaveRows>(), s => s.Brakes is { Paused: true });
+
+        Tell(new DeliveryMessage.GoOn());
+
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
+    }
+
+    [Fact]
     public void What_the_guard_holds_is_shown_and_goes_on_when_released()
     {
         _hub = Hub(deletes: 0);
@@ -213,6 +263,20 @@ public sealed class DeliveryMachineTests
         Pass(TimeSpan.FromSeconds(1));
 
         Assert.True(Take<DeliveryEffect.Begin>()!.Allowed.HasFlag(Operations.Delete));
+    }
+
+    [Fact]
+    public void What_waits_until_a_time_that_the_customer_knows_is_asked_again_then()
+    {
+        StartWith("a");
+        Begun("a", new BeginAnswer.Wait("settling", Until: _now.AddMinutes(1)));
+        SaveAll();
+
+        Pass(TimeSpan.FromSeconds(59));
+        Assert.Null(Take<DeliveryEffect.Begin>());
+
+        Pass(TimeSpan.FromSeconds(2));
+        Assert.NotNull(Take<DeliveryEffect.Begin>());
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Tests.Outgoing;
+using OrleansCrm.Storage.Sqlite;
 using Xunit;
 
 namespace OrleansCrm.Grains.Tests.Delivery;
@@ -144,6 +145,22 @@ public sealed class DeliveryTests
         await OutgoingHub.Eventually(async () => (await hub.DeskDelivery.ReadStatus()) is { Tracked: 10, IsPaused: true }, "all are due");
         Assert.Equal(0, hub.Desk.Calls);
 
+        await hub.DeskDelivery.Resume();
+
+        await OutgoingHub.Eventually(() => hub.Desk.Count == 10, "all are at the desk");
+    }
+
+    [Fact]
+    public async Task A_persons_pause_outlives_the_hub_that_it_was_told_to()
+    {
+        await using var store = SqliteCustomerStore.Open(new() { DataFolder = null, Secret = Given.Secret });
+        var systems = new FakeSystems();
+        await using (var before = await OutgoingHub.StartAsync(store: store, systems: systems)) await before.DeskDelivery.Pause();
+
+        await using var hub = await OutgoingHub.StartAsync(store: store, systems: systems);
+        await hub.ReportAsync(1, 10, Named);
+        await OutgoingHub.Eventually(async () => (await hub.DeskDelivery.ReadStatus()) is { Tracked: 10, IsPaused: true }, "all are due");
+        Assert.Equal(0, hub.Desk.Calls);
         await hub.DeskDelivery.Resume();
 
         await OutgoingHub.Eventually(() => hub.Desk.Count == 10, "all are at the desk");

@@ -1,6 +1,7 @@
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Resolution;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Simulation.FakeSystems;
 using OrleansCrm.Simulation.Plans;
@@ -174,21 +175,25 @@ sealed partial class World
         if (!AnythingToCreate(customer, system.ObjectOf(link.Object))) return;
         foreach (var required in system.ObjectOf(link.Object).Mapping.RequiredToCreate)
         {
-            if (customer.Value(required) is not { IsBlank: false }) return;
+            if (customer.Value(required) is not { IsBlank: false } || IsKeptBack(customer, required)) return;
         }
         if (row is { State: DueState.Waiting } && !string.Equals(row.Reason, DueLink.Guard, StringComparison.Ordinal)) return;
         Violate(6, $"{customer.Id} {link.Id} is {link.State} in {system.Plan.Name} and nothing brings it there (row: {(row is null ? "none" : $"{row.State} {row.Reason}")})");
     }
 
     /// <summary>A customer of whom nothing is golden that the system takes is created nowhere.</summary>
-    static bool AnythingToCreate(Customer customer, ObjectPlan @object)
+    bool AnythingToCreate(Customer customer, ObjectPlan @object)
     {
         foreach (var mapped in @object.Mapping.Outgoing)
         {
-            if (customer.Value(mapped.Field) is { IsBlank: false }) return true;
+            if (customer.Value(mapped.Field) is { IsBlank: false } && !IsKeptBack(customer, mapped.Field)) return true;
         }
         return false;
     }
+
+    /// <summary>Rule 13. While another customer holds the identity key, no yes travels with a create: its report might reach that one as a person's.</summary>
+    bool IsKeptBack(Customer customer, string field) =>
+        !customer.Withheld.IsEmpty && Newest.RecordType(customer.RecordType)!.ConsentOf(field) is { } status && customer.Value(status) == FieldResolver.Granted;
 
     void CheckPrice()
     {

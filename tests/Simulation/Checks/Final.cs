@@ -15,6 +15,7 @@ sealed partial class World
         CheckGolden();
         CheckCreates();
         CheckEchoes();
+        CheckAnnouncements();
         CheckOwnership();
         CheckStillness();
         CheckGrace();

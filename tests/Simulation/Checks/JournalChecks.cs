@@ -58,6 +58,7 @@ sealed partial class World
             var entries = _store.EntriesOf(id);
             var version = 0;
             _stamps.Clear();
+            _taken.Clear();
             for (var i = 0; i < entries.Count; i++)
             {
                 if (entries[i].Revision != i + 1) Violate(3, $"entry {i + 1} of {id} is revision {entries[i].Revision}");
@@ -68,18 +69,24 @@ sealed partial class World
         }
     }
 
-    readonly Dictionary<(string Link, string Edit), DateTimeOffset> _stamps = [];
+    readonly Dictionary<(string Link, string Edit), (DateTimeOffset Time, int At)> _stamps = [];
+    readonly Dictionary<string, int> _taken = new(StringComparer.Ordinal);
 
     /// <summary>Rule 2. An edit counts for the time at which it was first accepted, however often it is sent; one from the future does not count at all.</summary>
+    /// <remarks>
+    /// So far as the hub remembers: a record knows its latest edits by their ids, a bounded number of them. Behind as many others an edit that tells no time is as
+    /// one that comes late for the first time, and counts from when it came.
+    /// </remarks>
     void CheckStamps(JournalEntry entry)
     {
         foreach (var edit in entry.Edits)
         {
+            var at = _taken[edit.LinkId] = _taken.GetValueOrDefault(edit.LinkId) + 1;
             if (edit.By.EditId.StartsWith(edit.LinkId, StringComparison.Ordinal)) continue;      // what the hub itself has seen
             var key = (edit.LinkId, edit.By.EditId);
             if (edit.By.EditId.EndsWith(FutureMark, StringComparison.Ordinal)) Violate(2, $"entry {entry.CustomerId}#{entry.Revision} takes in edit {edit.By.EditId}, whose time has not come");
-            else if (_stamps.TryGetValue(key, out var first) && first != edit.By.Time) Violate(2, $"edit {edit.By.EditId} of {edit.LinkId} counts for {first:O}, and in entry {entry.CustomerId}#{entry.Revision} for {edit.By.Time:O}");
-            else _stamps[key] = edit.By.Time;
+            else if (_stamps.TryGetValue(key, out var first) && first.Time != edit.By.Time && at - first.At <= Link.RecentMax) Violate(2, $"edit {edit.By.EditId} of {edit.LinkId} counts for {first.Time:O}, and in entry {entry.CustomerId}#{entry.Revision} for {edit.By.Time:O}");
+            else _stamps[key] = (edit.By.Time, at);
         }
     }
 

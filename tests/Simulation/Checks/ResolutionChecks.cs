@@ -26,10 +26,38 @@ sealed partial class World
                 foreach (var golden in entry.Golden)
                 {
                     if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
-                    if (ShowsALaterWord(entry, golden) || MayBeANo(id, entry, golden)) continue;
+                    if (ShowsALaterWord(id, entry, golden) || MayBeANo(id, entry, golden)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
                     Violate(7, $"entry {id}#{entry.Revision} takes in only reports of our own write of {golden.Field}, and makes {golden.Golden?.Value.ToString() ?? "nothing"} golden");
+                }
+            }
+        }
+    }
+
+    /// <summary>Rule 7. A write says nothing about what a record claims until the record speaks again: to announce one changes no claim.</summary>
+    void CheckAnnouncements()
+    {
+        foreach (var id in _store.CustomerIds)
+        {
+            Customer? customer = null;
+            foreach (var entry in _store.EntriesOf(id))
+            {
+                var before = customer;
+                customer = CustomerFold.Apply(customer, entry);
+                if (!(entry.Edits.IsEmpty && entry.Receipts.IsEmpty && entry.Links.IsEmpty)) continue;
+                foreach (var intent in entry.Intents)
+                {
+                    var link = customer.Link(intent.LinkId)!;
+                    foreach (var write in intent.Fields)
+                    {
+                        if (before!.Link(link.Id)?.Fields.Get(write.Field) is not { } evidence) continue;
+                        var rules = Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(write.Field)!;
+                        if (evidence.ClaimsOf(rules).Select(c => (c.Value, c.Stamp)).SequenceEqual(link.Fields.Get(write.Field)!.ClaimsOf(rules).Select(c => (c.Value, c.Stamp)))) continue;
+                        TellEvidence(id, write.Field, entry.Revision - 1);
+                        TellEvidence(id, write.Field, entry.Revision);
+                        Violate(7, $"entry {id}#{entry.Revision} only announces a write of {write.Field}, and changes what {link.Source} claims");
+                    }
                 }
             }
         }
@@ -39,33 +67,51 @@ sealed partial class World
     /// An echo shows that our value held when it was saved. Where somebody set the record's older value again after that, the echo is
     /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs, which was said later.
     /// </summary>
-    bool ShowsALaterWord(JournalEntry entry, GoldenChange change)
+    /// <remarks>A group goes as one: a later word on one of its parts moves them all. What else claims there are decides what becomes of it: a set keeps its other members, and a review sees a conflict.</remarks>
+    bool ShowsALaterWord(string customerId, JournalEntry entry, GoldenChange change)
     {
-        if (change.Golden is not { } golden) return false;
+        var before = FoldTo(customerId, entry.Revision - 1);
+        var after = FoldTo(customerId, entry.Revision);
+        var type = Newest.RecordType(after.RecordType)!;
+        var parts = type.Field(change.Field)?.Group is { } group ? type.Group(group)!.Fields : [change.Field];
         foreach (var edit in entry.Edits)
         {
-            if (!string.Equals(edit.LinkId, golden.LinkId, StringComparison.Ordinal)) continue;
-            if (SaveOf(edit.By.EditId, out var record, out _) is not { } echoed) continue;
-            var field = _plan.Types[record!.Object.Type].IndexOf(change.Field);
-            foreach (var save in record.Saves)
+            if (SaveOf(edit.By.EditId, out var record, out _) is not { } echoed || after.Link(edit.LinkId) is not { } link) continue;
+            foreach (var part in parts)
             {
-                if (save.Version <= echoed.Version) continue;
-                foreach (var saved in save.Fields)
+                var rules = Newest.Rules.Of(after.RecordType, link.System, link.Object).Field(part)!;
+                var known = before.Link(link.Id)?.Fields.Get(part)?.ClaimsOf(rules) ?? [];
+                var claims = link.Fields.Get(part)?.ClaimsOf(rules) ?? [];
+                var isSet = PolicyOf(type, part).Strategy == Strategy.Set;
+                foreach (var save in record!.Saves)
                 {
-                    if (saved.Field == field && saved.By is Saver.Human or Saver.Flow && saved.After == golden.Value && saved.Before != saved.After) return true;
+                    if (save.Version <= echoed.Version) continue;
+                    foreach (var saved in save.Fields)
+                    {
+                        if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow) || saved.Before == saved.After) continue;
+
+                        // That a member was taken away the echo tells by having been there, which is no claim of its own.
+                        if (isSet || claims.Any(c => c.Value == saved.After && !known.Any(k => k.Value == c.Value && k.By == c.By))) return true;
+                    }
                 }
             }
         }
         return false;
     }
 
+    Customer FoldTo(string customerId, long revision)
+    {
+        Customer? customer = null;
+        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
+        return customer!;
+    }
+
     /// <summary>Rule 13 goes before rule 7: where nobody can tell a person's no from the echo of ours, because no answer told that our call had put it there, it counts as a no.</summary>
     bool MayBeANo(string customerId, JournalEntry entry, GoldenChange change)
     {
         if (change.Golden is not { Rule: "refusal" } golden) return false;
-        Customer? customer = null;
-        for (var i = 0; i < entry.Revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
-        if (customer!.Link(golden.LinkId) is not { } link || link.Fields.Get(change.Field) is not { } evidence) return false;
+        var customer = FoldTo(customerId, entry.Revision);
+        if (customer.Link(golden.LinkId) is not { } link || link.Fields.Get(change.Field) is not { } evidence) return false;
         return evidence.MayBeRefusedAt(Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
     }
 
@@ -132,9 +178,7 @@ sealed partial class World
     /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report.</summary>
     bool MeetsBounds(string customerId, long revision, string field)
     {
-        Customer? customer = null;
-        for (var i = 0; i < revision; i++) customer = CustomerFold.Apply(customer, _store.EntriesOf(customerId)[i]);
-        foreach (var link in customer!.Links)
+        foreach (var link in FoldTo(customerId, revision).Links)
         {
             if (link.Fields.Get(field) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
         }

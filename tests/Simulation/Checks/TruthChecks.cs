@@ -147,7 +147,7 @@ sealed partial class World
         if (confirmsOurs) return false;
         if (link.Troubles.Get(field.Name) is not null) return false;
         if (WroteTheSame(record, f, value, last.At, plan) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan)) return false;
-        return TryStamp(link, plan, field.Name, value, last, out claim);
+        return TryStamp(link, record, plan, field.Name, value, last, out claim);
     }
 
     /// <summary>Nobody has ever set the field there: a blank that was reported may count as a claim of unknown time.</summary>
@@ -238,7 +238,7 @@ sealed partial class World
         return false;
     }
 
-    bool TryStamp(Link link, SystemPlan plan, string field, FieldValue value, Save last, out TrueClaim? claim)
+    bool TryStamp(Link link, FakeRecord record, SystemPlan plan, string field, FieldValue value, Save last, out TrueClaim? claim)
     {
         claim = null;
         var at = last.At + plan.Skew;
@@ -261,6 +261,16 @@ sealed partial class World
             }
         }
         if (earliest is not { } known) return false;
+
+        // What replaced a value of ours was set after our write, which the hub dates by its own clock, however far behind it the system's is.
+        foreach (var save in record.Saves)
+        {
+            if (save.Version >= last.Version || save.Write is not { } put || link.Fields.Get(field) is not { } evidence) continue;
+            foreach (var write in evidence.Writes)
+            {
+                if (write.Intent.Id == put.IntentId && write.Value != value) latest = Math.Max(latest, (write.Intent.SavedAt ?? write.Intent.Start).UtcTicks + Blur);
+            }
+        }
         claim = new TrueClaim(plan.Name, link.Id, value, plan.Times == TimePrecision.None && plan.Reports != ReportForm.PollOnly ? Math.Min(known, last.At - Blur) : known, latest);
         return true;
     }

@@ -1,0 +1,24 @@
+using OrleansCrm.Silo.Tests.Processes;
+using Xunit;
+
+namespace OrleansCrm.Silo.Tests;
+
+/// <summary>The main command, as a person types it.</summary>
+public sealed class StartTests
+{
+    [Fact]
+    public async Task Dotnet_run_takes_the_definition_of_the_folder_that_a_person_is_in_and_keeps_the_data_there()
+    {
+        var folder = Directory.CreateTempSubdirectory("crm-start-");
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "crm.yaml"), "hub: here\nrecordTypes: { person: { fields: { email: email } } }\n");
+
+        await using (var hub = HubProcess.RunFrom(folder, "--urls", "http://127.0.0.1:0"))
+        {
+            await hub.UntilAsync("listens on");
+            Assert.Equal(0, await hub.EndAsync());
+        }
+
+        Assert.True(File.Exists(Path.Combine(folder.FullName, "data", "hub.db")));
+        folder.Delete(recursive: true);
+    }
+}
