@@ -444,7 +444,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         var told = await WriteAsync(connection.Opened, new RecordCall(call.Kind, writes) { References = references }, system);
         _parts.Metrics.Called(_lane.System, _parts.Own.GetElapsedTime(before));
         for (var i = 0; i < going.Count; i++) outcomes[going[i]] = i < told.Length ? told[i] : new WriteOutcome.Ambiguous("no-answer");
-        await LeadAsync(hub, call.Writes, outcomes);
+        await LeadAsync(hub, call.Writes, references, outcomes);
     }
 
     async Task<ImmutableArray<WriteOutcome>> WriteAsync(IRecordConnector connector, RecordCall call, SystemDefinition system)
@@ -484,11 +484,12 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     }
 
     // What a system says that it holds now names its own records: the customer has to hear whose those are, or it would take them for others.
-    async Task LeadAsync(HubDefinition hub, ImmutableArray<RecordWrite> writes, WriteOutcome[] outcomes)
+    async Task LeadAsync(HubDefinition hub, ImmutableArray<RecordWrite> writes, ImmutableDictionary<string, string> references, WriteOutcome[] outcomes)
     {
         var said = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < outcomes.Length; i++)
         {
+            if (outcomes[i] is WriteOutcome.Done { Stored.IsDefaultOrEmpty: false } told) outcomes[i] = told with { Stored = References.WithoutWritten(hub, _lane.System, writes[i], references, told.Stored) };
             if (outcomes[i] is WriteOutcome.Done { Stored: { IsDefaultOrEmpty: false } stored }) said.UnionWith(References.In(hub, writes[i].RecordType, stored));
         }
         if (said.Count == 0) return;

@@ -68,6 +68,22 @@ sealed class References(CustomerReferences customers, string system, TimeProvide
     public static ImmutableArray<FieldStored> Without(HubDefinition hub, string recordType, ImmutableArray<FieldStored> fields) =>
         hub.RecordType(recordType) is { } type ? fields.RemoveAll(f => type.Field(f.Field) is { } field && Referring.Refers(field)) : fields;
 
+    /// <summary>What a system holds, without the references that are just what it was told.</summary>
+    /// <remarks>Their customers may have been merged since the write was planned: it still holds what was written, and nobody has changed it.</remarks>
+    public static ImmutableArray<FieldStored> WithoutWritten(HubDefinition hub, string system, RecordWrite write, ImmutableDictionary<string, string> references, ImmutableArray<FieldStored> stored)
+    {
+        if (hub.RecordType(write.RecordType) is not { } type) return stored;
+        return stored.RemoveAll(told =>
+        {
+            if (type.Field(told.Field) is not { } field || !Referring.Refers(field)) return false;
+            var written = write.Fields.FirstOrDefault(f => f.Field == told.Field);
+            if (written.Field is null) return false;
+            var sent = Referring.In(written.Value).Select(r => references.GetValueOrDefault(r) ?? (Referring.RecordOf(r) is { } record && record.System == system ? record.ExternalId : null));
+            var held = Referring.In(told.Value).Select(r => Referring.RecordOf(r) is { } record && record.System == system ? record.ExternalId : null);
+            return sent.ToHashSet().SetEquals(held);
+        });
+    }
+
     /// <summary>Where references lead.</summary>
     /// <returns>Null: the store could not be asked.</returns>
     public async Task<ImmutableArray<Referral>?> LeadAsync(ICustomerStore store, IEnumerable<string> said, CancellationToken cancellationToken)

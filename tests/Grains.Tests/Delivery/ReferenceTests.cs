@@ -164,6 +164,38 @@ public sealed class ReferenceTests
         Assert.DoesNotContain(explained.Claims, c => c.System == "desk" && c.Standing != "echo");
     }
 
+    [Fact]
+    public async Task A_system_that_answers_with_its_own_ids_has_said_nothing_but_what_it_was_told()
+    {
+        await using var hub = await StartAsync();
+        hub.Desk.Stored = (call, write) =>
+            [.. write.Fields.Select(f => new Domain.Delivery.FieldStored(f.Field, f.Field == "company" ? Domain.Values.FieldValue.Text($"desk/companies/{call.References[f.Value.AsText()]}") : f.Value))];
+        var organization = await TakeAsync(hub, Account("001", "Acme"));
+
+        var person = await TakeAsync(hub, Contact("ann", "001"));
+
+        await OutgoingHub.Eventually(() => Written(hub, person) is not null, "it is written");
+        await hub.DeskIsQuiet();
+        var explained = (await hub.Cluster.Customer(person).Explain("company"))!;
+        Assert.Equal("\"" + organization + "\"", explained.Golden!.Value);
+        Assert.DoesNotContain(explained.Claims, c => c.System == "desk");
+    }
+
+    [Fact]
+    public async Task A_system_that_puts_another_one_in_its_place_has_made_an_edit_of_it()
+    {
+        await using var hub = await StartAsync();
+        var other = await TakeAsync(hub, Account("009", "Other"));
+        await OutgoingHub.Eventually(() => hub.Desk.Count == 1, "the other is there");
+        await hub.DeskIsQuiet();
+        hub.Desk.Stored = (_, write) => [.. write.Fields.Where(f => f.Field == "company").Select(f => new Domain.Delivery.FieldStored(f.Field, Domain.Values.FieldValue.Text("desk/companies/r1")))];
+        await TakeAsync(hub, Account("001", "Acme"));
+
+        var person = await TakeAsync(hub, Contact("ann", "001"));
+
+        await OutgoingHub.Eventually(async () => (await hub.Cluster.Customer(person).Explain("company"))!.Claims.Any(c => c.System == "desk" && c.Value == "\"" + other + "\""), "the desk claims the other");
+    }
+
     static async Task<OutgoingHub> StartAsync(string definition = Definition)
     {
         Assert.Empty(HubDefinitionReader.Read(definition).Errors.Select(e => e.ToString()));
