@@ -32,6 +32,7 @@ static class HubHost
             log.Information("The hub's secret is in {Where}; a hub that is moved or restored needs it", where);
             await using var store = await OpenStoreAsync(settings, secret, cancellationToken);
             await DefinitionStart.PrepareAsync(store, settings, log, cancellationToken);
+            StaleSockets.Remove(settings.Urls);
             await using var app = Build(settings, store, log);
             await app.StartAsync(cancellationToken);
             log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, string.Join(';', app.Urls));

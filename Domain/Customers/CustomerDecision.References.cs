@@ -9,6 +9,7 @@ namespace OrleansCrm.Domain.Customers;
 // References: where they lead, and what waits for the record that they lead to.
 public sealed partial class CustomerDecision
 {
+    static readonly TimeSpan WaitMin = TimeSpan.FromMinutes(1);
     static readonly TimeSpan WaitMax = TimeSpan.FromDays(1);
 
     List<ReferralChange>? _referred;
@@ -152,7 +153,8 @@ public sealed partial class CustomerDecision
         var before = link.Troubles.Get(field);
         var rounds = before is { Kind: TroubleKind.Waiting } && before.GoldenVersion == goldenVersion ? before.Rounds + 1 : 1;
         var first = _hub.System(link.System)?.ReferenceWait ?? SystemDefinition.ReferenceWaitDefault;
-        var wait = TimeSpan.FromTicks((long)Math.Min(first.Ticks * Math.Pow(2, Math.Min(rounds - 1, 30)), WaitMax.Ticks));
+        // The first wait is the create's. From then on it is only for the case that nobody tells of the arrival, and each try costs two entries.
+        var wait = rounds == 1 && first > TimeSpan.Zero ? first : TimeSpan.FromTicks(Math.Min(Math.Max(first.Ticks, WaitMin.Ticks) << Math.Min(rounds - 1, 11), WaitMax.Ticks));
         return new(link.Id, field, new(TroubleKind.Waiting, RefusalCode.UnresolvedReference, goldenVersion, rounds, before?.LastIntent ?? 0) { Until = _now + wait });
     }
 

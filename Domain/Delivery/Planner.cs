@@ -130,7 +130,7 @@ public static class Planner
             {
                 // The one that it refers to goes first. After a while it is made without, unless the system refuses that.
                 var required = mapping.RequiredToCreate.Contains(mapped.Field);
-                if (now < waiting.Until && (required || waiting.Rounds <= 1)) return new LinkPlan.Wait(Reference + mapped.Field, WakesItself: false);
+                if (now < waiting.Until && (required || (waiting.Rounds <= 1 && hub.System(link.System)?.ReferenceWait > TimeSpan.Zero))) return new LinkPlan.Wait(Reference + mapped.Field, WakesItself: false);
                 if (!required) continue;
             }
             fields.Add(new(mapped.Field, golden.Value, golden.Version, null, Rendered(hub, hub.System(link.System)!, mapping, mapped.Field, golden.Value)));

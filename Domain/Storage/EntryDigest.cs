@@ -22,7 +22,8 @@ public readonly record struct EntryDigest(bool Moved, DeliveryPriority Priority)
     {
         if (entry.IsErasure || entry.Undone.Length > 0 || entry.Edits.Any(e => e.By.Judged.Length > 0)) return DeliveryPriority.People;
         if (entry.Edits.Length > 0 || entry.MovedIn.Length > 0 || entry.Status is not null || writes) return DeliveryPriority.Live;
-        if (entry.Troubles.Length > 0) return DeliveryPriority.People; // a person released them
+        if (entry.Troubles.Any(t => t.Trouble is not null || t.Field.Length == 0)) return DeliveryPriority.People; // a person released them
+        if (entry.Troubles.Length + entry.Referred.Length > 0) return DeliveryPriority.Live; // what they waited for has come
         return DeliveryPriority.Backfill;
     }
 }

@@ -31,7 +31,7 @@ public sealed record FieldView(string Field, string Value, long Version, string 
 /// <param name="ExternalId">Null until the record exists.</param>
 /// <param name="State"><c>wanted</c>, <c>creating</c>, <c>linked</c>, <c>archived</c>, <c>out-of-scope</c>, <c>converted</c>, <c>merged</c> or <c>suppressed</c>.</param>
 /// <param name="Delivery"><c>in-sync</c>, <c>due</c>, <c>writing</c> or <c>parked</c>.</param>
-/// <param name="Troubles">What waits for a person, by field; empty: nothing.</param>
+/// <param name="Troubles">What waits for a person, or for the record that it refers to, by field; empty: nothing.</param>
 [GenerateSerializer, Immutable, Alias("crm.LinkView")]
 public sealed record LinkView(string Id, string System, string Object, string? ExternalId, string State, string Delivery, ImmutableArray<TroubleView> Troubles);
 

@@ -444,6 +444,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         var told = await WriteAsync(connection.Opened, new RecordCall(call.Kind, writes) { References = references }, system);
         _parts.Metrics.Called(_lane.System, _parts.Own.GetElapsedTime(before));
         for (var i = 0; i < going.Count; i++) outcomes[going[i]] = i < told.Length ? told[i] : new WriteOutcome.Ambiguous("no-answer");
+        await LeadAsync(hub, call.Writes, references, outcomes);
     }
 
     async Task<ImmutableArray<WriteOutcome>> WriteAsync(IRecordConnector connector, RecordCall call, SystemDefinition system)
@@ -480,6 +481,25 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 && References.Of(definition, field.Value).Any(c => !references.ContainsKey(c))) fields = fields.Add(field.Field);
         }
         return fields;
+    }
+
+    // What a system says that it holds now names its own records: the customer has to hear whose those are, or it would take them for others.
+    async Task LeadAsync(HubDefinition hub, ImmutableArray<RecordWrite> writes, ImmutableDictionary<string, string> references, WriteOutcome[] outcomes)
+    {
+        var said = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            if (outcomes[i] is WriteOutcome.Done { Stored.IsDefaultOrEmpty: false } told) outcomes[i] = told with { Stored = References.WithoutWritten(hub, _lane.System, writes[i], references, told.Stored) };
+            if (outcomes[i] is WriteOutcome.Done { Stored: { IsDefaultOrEmpty: false } stored }) said.UnionWith(References.In(hub, writes[i].RecordType, stored));
+        }
+        if (said.Count == 0) return;
+        var found = await _references.LeadAsync(_parts.Store, said, _closing.Token);
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            if (outcomes[i] is not WriteOutcome.Done { Stored.IsDefaultOrEmpty: false } done) continue;
+            // Where nobody could be asked it is as if the system had not told: it is believed to hold what was written.
+            outcomes[i] = found is { } referrals ? done with { Referrals = referrals } : done with { Stored = References.Without(hub, writes[i].RecordType, done.Stored) };
+        }
     }
 
     // The other fields of the record go without it; upkeep releases it when the record that it leads to is there.
@@ -525,7 +545,9 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 if (lease is not { } connection) return outcome;
                 var patience = _parts.Definitions.Current.System(_lane.System)?.MaxCallTime ?? TimeSpan.FromMinutes(1);
                 using var given = new CancellationTokenSource(patience, _parts.Own);
-                return await connection.Opened.ReadAsync(new RecordRead(read), given.Token).WaitAsync(given.Token);
+                var told = await connection.Opened.ReadAsync(new RecordRead(read), given.Token).WaitAsync(given.Token);
+                if (told is not ReadOutcome.Found found || References.In(connection.Hub, _lane.System, read.Object, found.Fields) is not { Count: > 0 } said) return told;
+                return await _references.LeadAsync(_parts.Store, said, _closing.Token) is { } referrals ? found with { Referrals = referrals } : new ReadOutcome.Failed("store-unavailable", null);
             });
         }
         catch (OperationCanceledException)

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Intake;
+using OrleansCrm.Domain.Storage;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Customers;
 
@@ -44,6 +46,59 @@ sealed class References(CustomerReferences customers, string system, TimeProvide
             FieldType.Association => value.Members().Select(m => m.Part("to")).Where(to => to is { IsText: true } && Canonicaliser.IsCustomerId(to.Value.AsText())).Select(to => to!.Value.AsText()),
             _ => [],
         };
+    }
+
+    /// <summary>References, as a system said them, in the fields of a record.</summary>
+    public static HashSet<string> In(HubDefinition hub, string recordType, ImmutableArray<FieldStored> fields)
+    {
+        var said = new HashSet<string>(StringComparer.Ordinal);
+        if (fields.IsDefaultOrEmpty || hub.RecordType(recordType) is not { } type) return said;
+        foreach (var stored in fields)
+        {
+            if (type.Field(stored.Field) is { } field && Referring.Refers(field)) said.UnionWith(Referring.In(stored.Value));
+        }
+        return said;
+    }
+
+    /// <summary>The same of a record that was read.</summary>
+    public static HashSet<string> In(HubDefinition hub, string system, string @object, ImmutableArray<FieldStored> fields) =>
+        hub.System(system)?.MappingOfObject(@object) is { } mapping ? In(hub, mapping.RecordType, fields) : [];
+
+    /// <summary>The fields that refer to nobody.</summary>
+    public static ImmutableArray<FieldStored> Without(HubDefinition hub, string recordType, ImmutableArray<FieldStored> fields) =>
+        hub.RecordType(recordType) is { } type ? fields.RemoveAll(f => type.Field(f.Field) is { } field && Referring.Refers(field)) : fields;
+
+    /// <summary>What a system holds, without the references that are just what it was told.</summary>
+    /// <remarks>Their customers may have been merged since the write was planned: it still holds what was written, and nobody has changed it.</remarks>
+    public static ImmutableArray<FieldStored> WithoutWritten(HubDefinition hub, string system, RecordWrite write, ImmutableDictionary<string, string> references, ImmutableArray<FieldStored> stored)
+    {
+        if (hub.RecordType(write.RecordType) is not { } type) return stored;
+        return stored.RemoveAll(told =>
+        {
+            if (type.Field(told.Field) is not { } field || !Referring.Refers(field)) return false;
+            var written = write.Fields.FirstOrDefault(f => f.Field == told.Field);
+            if (written.Field is null) return false;
+            var sent = Referring.In(written.Value).Select(r => references.GetValueOrDefault(r) ?? (Referring.RecordOf(r) is { } record && record.System == system ? record.ExternalId : null));
+            var held = Referring.In(told.Value).Select(r => Referring.RecordOf(r) is { } record && record.System == system ? record.ExternalId : null);
+            return sent.ToHashSet().SetEquals(held);
+        });
+    }
+
+    /// <summary>Where references lead.</summary>
+    /// <returns>Null: the store could not be asked.</returns>
+    public async Task<ImmutableArray<Referral>?> LeadAsync(ICustomerStore store, IEnumerable<string> said, CancellationToken cancellationToken)
+    {
+        var records = said.Select(Referring.RecordOf).OfType<SourceRecord>().ToImmutableArray();
+        if (records.IsEmpty) return [];
+        try
+        {
+            var found = await store.LookUpRecordsAsync(records, cancellationToken);
+            return [.. found.Where(f => f is { CustomerId: not null, Suppressed: false }).Select(f => new Referral(f.Record.ToString(), f.CustomerId))];
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The ids that these customers have in the system; who has none there is left out.</summary>

@@ -14,4 +14,9 @@ public sealed class IntakeCallOptions
     /// <value>25 milliseconds. Allowed: 1 millisecond to 10 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:10")]
     public TimeSpan Backoff { get; set; } = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>Longest time for one question to the store or to a customer, with all its tries; then the source is told to send the event again. What is under way goes on, and is not recorded twice.</summary>
+    /// <value>5 seconds: well below what callers of HTTP wait. Allowed: 10 milliseconds to 30 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:00.01", "00:00:30")]
+    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(5);
 }

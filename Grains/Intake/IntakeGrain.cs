@@ -149,7 +149,7 @@ public sealed class IntakeGrain(
         IntakeMessage message;
         try
         {
-            message = new IntakeMessage.LookedUp(lookUp.LookUpId, await store.LookUpRecordsAsync(lookUp.Records, CancellationToken.None));
+            message = new IntakeMessage.LookedUp(lookUp.LookUpId, await store.LookUpRecordsAsync(lookUp.Records, CancellationToken.None).WaitAsync(_calls.Patience, time));
         }
         catch (Exception error)
         {
@@ -163,7 +163,7 @@ public sealed class IntakeGrain(
         IntakeMessage message;
         try
         {
-            message = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, await store.LookUpKeysAsync(lookUp.Keys, CancellationToken.None));
+            message = new IntakeMessage.KeysLookedUp(lookUp.LookUpId, await store.LookUpKeysAsync(lookUp.Keys, CancellationToken.None).WaitAsync(_calls.Patience, time));
         }
         catch (Exception error)
         {
@@ -177,7 +177,7 @@ public sealed class IntakeGrain(
         var stored = false;
         try
         {
-            stored = await store.ParkAsync(park.Parked, CancellationToken.None);
+            stored = await store.ParkAsync(park.Parked, CancellationToken.None).WaitAsync(_calls.Patience, time);
         }
         catch (Exception error)
         {
@@ -188,7 +188,7 @@ public sealed class IntakeGrain(
 
     string Reason(Exception error)
     {
-        if (error is not StoreUnavailableException) logger.IntakeFailed(error);
+        if (error is not (StoreUnavailableException or TimeoutException)) logger.IntakeFailed(error);
         return "store-unavailable";
     }
 
@@ -205,13 +205,15 @@ public sealed class IntakeGrain(
     async Task OfferAsync(string customerId, List<IntakeEffect.Offer> offers)
     {
         var customer = customers.Of(customerId);
+        var began = time.GetTimestamp();
         for (var tries = 0; ; tries++)
         {
             List<IntakeEffect.Offer>? again = null;
-            var answers = await AskAsync(customer, customerId, offers);
+            var answers = await AskAsync(customer, customerId, offers, _calls.Patience - time.GetElapsedTime(began));
+            var mayTryAgain = tries < _calls.TriesMax && time.GetElapsedTime(began) < _calls.Patience;
             for (var i = 0; i < offers.Count; i++)
             {
-                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && tries < _calls.TriesMax) (again ??= []).Add(offers[i]);
+                if (answers[i] is CustomerAnswer.TryAgain { Reason: not TimedOut } && mayTryAgain) (again ??= []).Add(offers[i]);
                 else _machine.Step(new IntakeMessage.Answered(offers[i].Ticket, customerId, answers[i]), definitions.Current, _effects);
             }
             CarryOut();
@@ -223,11 +225,12 @@ public sealed class IntakeGrain(
     }
 
     /// <summary>A customer that cannot be reached says "try again" too: whether it has recorded anything, nobody knows.</summary>
-    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, string customerId, List<IntakeEffect.Offer> offers)
+    async Task<ImmutableArray<CustomerAnswer>> AskAsync(ICustomerGrain customer, string customerId, List<IntakeEffect.Offer> offers, TimeSpan patience)
     {
         try
         {
-            return await customer.Ask(Calls(offers), definitions.Current.Version);
+            if (patience <= TimeSpan.Zero) throw new TimeoutException();
+            return await customer.Ask(Calls(offers), definitions.Current.Version).WaitAsync(patience, time);
         }
         catch (Exception error)
         {

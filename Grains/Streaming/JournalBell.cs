@@ -75,7 +75,7 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
                     {
                         foreach (var sink in sinks) Note(heard, (Listener.Sink, sink.Name), partition, reached);
                     }
-                    if (entry.Keys is not null || entry.Status is not null || !entry.Links.IsEmpty || entry.IsErasure) Note(heard, (Listener.Upkeep, IUpkeepGrain.Key), partition, reached);
+                    if (ConcernsUpkeep(entry)) Note(heard, (Listener.Upkeep, IUpkeepGrain.Key), partition, reached);
                 }
             }
         }
@@ -85,6 +85,10 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
     static bool IsToldOutside(JournalEntry entry) =>
         !entry.Golden.IsEmpty || !entry.Links.IsEmpty || entry.Status is not null || entry.IsErasure || entry.Revision == 1
         || !entry.MovedIn.IsEmpty || !entry.MovedOut.IsEmpty || !entry.LinksJoined.IsEmpty;
+
+    static bool ConcernsUpkeep(JournalEntry entry) =>
+        entry.Keys is not null || entry.Status is not null || !entry.Links.IsEmpty || entry.IsErasure || !entry.MovedIn.IsEmpty || !entry.Referred.IsEmpty
+        || entry.Troubles.Any(t => t.Trouble is { Kind: TroubleKind.Waiting });
 
     static void Note(Dictionary<(Listener, string), Dictionary<int, long>> heard, (Listener, string) listener, int partition, long reached) =>
         (CollectionsMarshal.GetValueRefOrAddDefault(heard, listener, out _) ??= [])[partition] = reached;

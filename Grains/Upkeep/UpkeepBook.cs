@@ -6,7 +6,7 @@ using OrleansCrm.Domain.Delivery;
 
 namespace OrleansCrm.Grains.Upkeep;
 
-/// <summary>What upkeep has learned from the journal and must not forget: who asks for a key that another holds, and whose deletion is pending.</summary>
+/// <summary>What upkeep has learned from the journal and must not forget: who asks for a key that another holds, whose deletion is pending, and who could not be told where a reference leads.</summary>
 /// <remarks>Kept as rows beside those of deliveries, behind cursors of its own, so that nobody ever has to look through all customers for it.</remarks>
 sealed class UpkeepBook
 {
@@ -16,13 +16,20 @@ sealed class UpkeepBook
     const string KeyMark = "key:";
     const string Deletion = "deletion";
     const string Key = "key";
+    const string ReferenceMark = "refers:";
+    const string ArrivedMark = "arrived:";
+    const string Reference = "reference";
 
     readonly Dictionary<LinkKey, DueLink> _rows = [];
     readonly Dictionary<string, HashSet<LinkKey>> _ofCustomer = new(StringComparer.Ordinal);
     readonly Dictionary<string, HashSet<LinkKey>> _heldBy = new(StringComparer.Ordinal);
     readonly Dictionary<string, HashSet<LinkKey>> _askers = new(StringComparer.Ordinal);
     readonly SortedSet<(DateTimeOffset At, string CustomerId)> _deletions = [];
+    readonly SortedSet<(DateTimeOffset At, LinkKey Row)> _references = [];
     readonly HashSet<LinkKey> _changed = [];
+
+    // Customers answer side by side; everything else comes from the one loop.
+    readonly Lock _gate = new();
 
     public int Count => _rows.Count;
 
@@ -39,17 +46,12 @@ sealed class UpkeepBook
 
     /// <summary>Takes one entry.</summary>
     /// <param name="givers">Customers who may have given up keys are added.</param>
-    /// <param name="linkedIn">Systems in which a record came to be linked are added.</param>
-    public void Take(PlacedEntry placed, HubDefinition hub, HashSet<string> givers, HashSet<string> linkedIn)
+    public void Take(PlacedEntry placed, HubDefinition hub, HashSet<string> givers)
     {
         var entry = placed.Entry;
         var isOver = entry.IsErasure || entry.Status is { Status: not CustomerStatus.Living };
         if (isOver) RemoveAll(entry.CustomerId);
         if (entry.Keys is not null || isOver || !entry.MovedOut.IsEmpty) givers.Add(entry.CustomerId);
-        foreach (var link in entry.Links)
-        {
-            if (link.State == LinkState.Linked) linkedIn.Add(link.System);
-        }
         if (entry.Keys is { } keys && !isOver) TakeWithheld(entry.CustomerId, keys.Withheld, placed);
         if (entry.Status is { Status: CustomerStatus.Living } status)
         {
@@ -110,6 +112,29 @@ sealed class UpkeepBook
         if (_rows.TryGetValue(new(customerId, Deletion), out var row)) Put(row with { NextAttempt = at });
     }
 
+    /// <summary>Customers who are to be told again where a reference leads (<c>Leads</c>), or that somebody has a record in a system (<c>System</c>).</summary>
+    public ImmutableArray<(string CustomerId, string Reference, string? System, string? Leads)> ReferencesDue(DateTimeOffset now, int max) =>
+        [.. _references.TakeWhile(r => r.At <= now).Take(max).Select(r => Untold(_rows[r.Row]))];
+
+    static (string CustomerId, string Reference, string? System, string? Leads) Untold(DueLink row)
+    {
+        if (row.LinkId.StartsWith(ReferenceMark, StringComparison.Ordinal)) return (row.CustomerId, row.LinkId[ReferenceMark.Length..], null, row.Advice);
+        var parts = row.LinkId[ArrivedMark.Length..].Split('/', 2);
+        return (row.CustomerId, parts[1], parts[0], null);
+    }
+
+    /// <summary>A customer was told of a reference, or has to be told again.</summary>
+    /// <param name="system">In which somebody has a record; null: told was where the reference leads.</param>
+    public void Told(string customerId, string reference, string? system, string? leads, bool again, DateTimeOffset at)
+    {
+        var key = new LinkKey(customerId, system is null ? ReferenceMark + reference : $"{ArrivedMark}{system}/{reference}");
+        lock (_gate)
+        {
+            if (again) Put(new(key.CustomerId, key.LinkId, DueState.Parked, 0, at, DeliveryPriority.Drift, Reference, leads));
+            else Remove(key);
+        }
+    }
+
     /// <summary>What differs from the store's rows, and forgets that it did.</summary>
     public (ImmutableArray<DueLink> Upserts, ImmutableArray<LinkKey> Removals) TakeChanges()
     {
@@ -152,6 +177,7 @@ sealed class UpkeepBook
         _rows[key] = row;
         Index(_ofCustomer, row.CustomerId, key);
         if (row.Reason == Deletion) _deletions.Add((row.NextAttempt, row.CustomerId));
+        else if (row.Reason == Reference) _references.Add((row.NextAttempt, key));
         else if (row.LinkId.StartsWith(KeyMark, StringComparison.Ordinal))
         {
             Index(_askers, row.LinkId[KeyMark.Length..], key);
@@ -164,6 +190,7 @@ sealed class UpkeepBook
         if (!_rows.Remove(key, out var row)) return;
         Unindex(_ofCustomer, row.CustomerId, key);
         if (row.Reason == Deletion) _deletions.Remove((row.NextAttempt, row.CustomerId));
+        else if (row.Reason == Reference) _references.Remove((row.NextAttempt, key));
         else if (row.LinkId.StartsWith(KeyMark, StringComparison.Ordinal))
         {
             Unindex(_askers, row.LinkId[KeyMark.Length..], key);

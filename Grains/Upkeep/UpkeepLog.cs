@@ -25,8 +25,11 @@ static partial class UpkeepLog
     [LoggerMessage(EventId = 2407, Level = LogLevel.Information, Message = "An identity key was given up by {GivenUpBy}; customer {CustomerId}, who has asked for it longest, is offered it")]
     public static partial void KeyOffered(this ILogger logger, string? givenUpBy, string customerId);
 
-    [LoggerMessage(EventId = 2408, Level = LogLevel.Information, Message = "The record that field {Field} of customer {CustomerId} refers to is in {System} now; link {LinkId} is released")]
-    public static partial void ReferenceReleased(this ILogger logger, string field, string customerId, string system, string linkId);
+    [LoggerMessage(EventId = 2408, Level = LogLevel.Information, Message = "Customer {CustomerId} refers to {Arrived}, who has a record in {System} now: what waited there goes on")]
+    public static partial void ReferenceReleased(this ILogger logger, string customerId, string arrived, string system);
+
+    [LoggerMessage(EventId = 2413, Level = LogLevel.Information, Message = "A reference of customer {CustomerId} leads to {Leads} now")]
+    public static partial void ReferenceLed(this ILogger logger, string customerId, string leads);
 
     [LoggerMessage(EventId = 2409, Level = LogLevel.Information, Message = "Parked edit {EditId}, whose time has come, was taken: {Outcome}")]
     public static partial void ParkedEditTaken(this ILogger logger, string editId, string outcome);

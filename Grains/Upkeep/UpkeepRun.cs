@@ -20,8 +20,6 @@ sealed class UpkeepRun : ILocalRun
     static readonly DeliveryLane Lane = new("upkeep/" + IUpkeepGrain.Key);
     static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     static readonly TimeSpan KeysEvery = TimeSpan.FromMinutes(10);
-    static readonly TimeSpan ReferencesEvery = TimeSpan.FromMinutes(10);
-    static readonly TimeSpan ReferencesSoonest = TimeSpan.FromSeconds(5);
     static readonly TimeSpan ParkedEvery = TimeSpan.FromSeconds(5);
     static readonly TimeSpan ManyParkedEvery = TimeSpan.FromMinutes(1);
     static readonly TimeSpan TrimEvery = TimeSpan.FromMinutes(10);
@@ -32,6 +30,7 @@ sealed class UpkeepRun : ILocalRun
     readonly ILogger _logger;
     readonly CustomerAsks _customers;
     readonly UpkeepBook _book = new();
+    readonly ReferenceKeeper _references;
     readonly CancellationTokenSource _stopping = new();
     readonly SemaphoreSlim _woken = new(0, 1);
     readonly Lock _ringing = new();
@@ -39,7 +38,6 @@ sealed class UpkeepRun : ILocalRun
     readonly long[] _read;
     readonly long[] _saved;
     readonly HashSet<string> _givers = new(StringComparer.Ordinal);
-    readonly HashSet<string> _linkedIn = new(StringComparer.Ordinal);
     readonly long _epoch;
     readonly Task _loop;
     long _tickets;
@@ -50,8 +48,6 @@ sealed class UpkeepRun : ILocalRun
     bool _resolveAgain;
     DateTimeOffset _resolveFrom;
     DateTimeOffset _keysAt;
-    DateTimeOffset _referencesAt;
-    DateTimeOffset _referencesNotBefore;
     DateTimeOffset _parkedAt;
     DateTimeOffset _trimAt;
     bool _full;
@@ -67,8 +63,9 @@ sealed class UpkeepRun : ILocalRun
         foreach (var cursor in started.Cursors) _read[cursor.Partition] = cursor.Sequence;
         _saved = [.. _read];
         _book.Load(rows);
+        _references = new(parts, _customers, _book, _logger);
         var now = parts.Clock.Now;
-        (_keysAt, _referencesAt, _parkedAt, _trimAt) = (now, now, now, now + TrimEvery);
+        (_keysAt, _parkedAt, _trimAt) = (now, now, now + TrimEvery);
         _logger.UpkeepStarted(_book.Asked, _book.Deletions);
         _loop = Task.Run(LoopAsync);
     }
@@ -148,11 +145,11 @@ sealed class UpkeepRun : ILocalRun
             try
             {
                 more |= await FollowAsync();
+                await _references.TellAsync(_stopping.Token);
                 if (!await SaveAsync()) return;
                 await OfferKeysAsync();
                 await EndGraceAsync();
                 more |= await ResolveAsync();
-                await ReleaseReferencesAsync();
                 await ReleaseEditsAsync();
                 await TrimAsync();
             }
@@ -184,6 +181,7 @@ sealed class UpkeepRun : ILocalRun
             return false;
         }
         _full = false;
+        if (_references.IsBehind) return false;
         (int Partition, long Sequence)[] rung;
         lock (_ringing) rung = [.. _rung.Where(r => r.Value > _read[r.Key]).Take(PagesAtOnce).Select(r => (r.Key, r.Value))];
         if (rung.Length == 0) return false;
@@ -191,7 +189,11 @@ sealed class UpkeepRun : ILocalRun
         var pages = await Task.WhenAll(rung.Select(r => _parts.Store.ReadPageAsync(r.Partition, _read[r.Partition], PageMax, _stopping.Token)));
         foreach (var page in pages)
         {
-            foreach (var placed in page.Entries) _book.Take(placed, hub, _givers, _linkedIn);
+            foreach (var placed in page.Entries)
+            {
+                _book.Take(placed, hub, _givers);
+                _references.Take(placed.Entry, hub);
+            }
             Volatile.Write(ref _read[page.Partition], Math.Max(_read[page.Partition], page.Through));
         }
         return true;
@@ -304,47 +306,6 @@ sealed class UpkeepRun : ILocalRun
         _resolvedVersion = hub.Version;
         _logger.ResolvingEnded(hub.Version, _resolveAsked);
         return false;
-    }
-
-    // ---- references whose record has come ------------------------------------------------------------------------
-
-    async Task ReleaseReferencesAsync()
-    {
-        var now = _parts.Clock.Now;
-        var everywhere = now >= _referencesAt;
-        if (!everywhere && (_linkedIn.Count == 0 || now < _referencesNotBefore)) return;
-        var hub = _parts.Definitions.Current;
-        ImmutableArray<string> systems = [.. hub.Systems.Where(s => s.Mode == SystemMode.Live && (everywhere || _linkedIn.Contains(s.Name))).Select(s => s.Name)];
-        _linkedIn.Clear();
-        foreach (var system in systems)
-        {
-            LinkKey? after = null;
-            while (true)
-            {
-                var page = await _parts.Store.ListParkedLinksAsync(new(system), after, PageMax, _stopping.Token);
-                foreach (var row in page.Where(r => r.Reason == RefusalCode.UnresolvedReference)) await ReleaseReferenceAsync(hub, system, row);
-                if (page.Length < PageMax) break;
-                after = new(page[^1].CustomerId, page[^1].LinkId);
-            }
-        }
-        _referencesNotBefore = now + ReferencesSoonest;
-        if (everywhere) _referencesAt = now + ReferencesEvery;
-    }
-
-    async Task ReleaseReferenceAsync(HubDefinition hub, string system, DueLink row)
-    {
-        var customer = await _parts.Customers.Of(row.CustomerId).Read().WaitAsync(Patience, _parts.Own);
-        if (customer is not { Status: CustomerStatus.Living } || hub.RecordType(customer.RecordType) is not { } type) return;
-        if (customer.Links.FirstOrDefault(l => l.Id == row.LinkId) is not { } link) return;
-        foreach (var trouble in link.Troubles.Where(t => t.Code == RefusalCode.UnresolvedReference && t.Field.Length > 0))
-        {
-            if (customer.Fields.FirstOrDefault(f => f.Field == trouble.Field) is not { } golden || type.Field(trouble.Field) is not { } field) continue;
-            var referred = References.Of(field, FieldValue.FromStored(golden.Value)).ToArray();
-            var found = await new References(_parts.Customers, system, _parts.Own).FindAsync(referred.Distinct(StringComparer.Ordinal));
-            if (found.Count < referred.Distinct(StringComparer.Ordinal).Count()) continue;
-            _parts.Metrics.UpkeepAsked("reference");
-            if (await _customers.AskAsync(row.CustomerId, new CustomerCall.Release(row.LinkId, trouble.Field)) is OfferAnswer) _logger.ReferenceReleased(trouble.Field, row.CustomerId, system, row.LinkId);
-        }
     }
 
     // ---- parked edits whose time has come ------------------------------------------------------------------------

@@ -136,11 +136,16 @@ sealed class Ground : IAsyncDisposable
     {
         string? store = null;
         var disk = new DirectoryInfo(Path.Combine(_folder.FullName, "disk"));
-        if (_cell.Disk is { } megabytes) Disk = new SmallDisk(disk, megabytes);
+        if (_cell.Disk is { } megabytes)
+        {
+            // A database that is another user's finds its way in.
+            File.SetUnixFileMode(_folder.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            Disk = new SmallDisk(disk, megabytes);
+        }
         if (_cell.NetworksApart) Networks = new Networks(_cell.Silos);
         if (_cell.Silos > 0)
         {
-            Postgres = Disk is null ? new PostgresServer { Durable = true } : PostgresServer.In(disk.CreateSubdirectory("pg"), durable: true, small: true);
+            Postgres = new PostgresServer { Folder = Disk is null ? null : disk.CreateSubdirectory("pg"), Durable = true, Small = Disk is not null };
             store = await Postgres.NewDatabaseAsync();
         }
         var crmHost = _cell.NetworksApart ? Networks.Gateway : "127.0.0.1";

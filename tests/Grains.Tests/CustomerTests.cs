@@ -4,6 +4,8 @@ using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
+using OrleansCrm.Grains.Intake;
+using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Storage.Sqlite;
 using Xunit;
 
@@ -115,6 +117,25 @@ public sealed class CustomerTests
 
         Assert.IsType<CustomerAnswer.TryAgain>(away);
         Assert.Equal((EditOutcome.Applied, 2), (((OfferAnswer)back).Outcome, ((OfferAnswer)back).Revision));
+    }
+
+    [Fact]
+    public async Task A_source_hears_soon_that_the_store_does_not_answer_and_what_it_sends_again_is_recorded_once()
+    {
+        var slow = new SlowStore();
+        await using var hub = await HubCluster.StartAsync(between: slow.Over, more: s => s.Configure<IntakeCallOptions>(o => o.Patience = TimeSpan.FromMilliseconds(100)));
+        var edit = Given.Shop("e1", "1", """{"full_name":"Ann"}""");
+        slow.Hold();
+
+        var away = (await hub.Take(edit))[0];
+        slow.LetGo();
+        EventAnswer back;
+        do back = (await hub.Take(edit))[0];
+        while (back.Outcome == EventOutcome.TryAgain);
+
+        Assert.Equal(EventOutcome.TryAgain, away.Outcome);
+        Assert.Equal(1, back.Revision);
+        Assert.Single(await hub.Store.ListCustomersAsync(null, 100, CancellationToken.None));
     }
 
     internal static CustomerCall.Offer Offer(string id, string phone, double minutes = 0, string record = "1") => new(

@@ -7,18 +7,15 @@ namespace OrleansCrm.PrivatePostgres;
 /// <summary>A PostgreSQL of our own in a temporary folder, reached by a socket there; started at its first use, gone when disposed of.</summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
-    readonly DirectoryInfo _folder;
+    readonly Lazy<DirectoryInfo> _folder;
     readonly SemaphoreSlim _starting = new(1, 1);
     Process? _process;
     int _databases;
 
-    // Without a parameter, as a fixture that a test runner makes by itself has to be.
-    public PostgresServer() => _folder = Directory.CreateTempSubdirectory("crm-pg-");
+    public PostgresServer() => _folder = new(() => Folder ?? Directory.CreateTempSubdirectory("crm-pg-"));
 
-    PostgresServer(DirectoryInfo folder) => _folder = folder;
-
-    /// <summary>A server whose data and socket are in this folder; emptied with the server.</summary>
-    public static PostgresServer In(DirectoryInfo folder, bool durable, bool small) => new(folder) { Durable = durable, Small = small };
+    /// <summary>Where its data is, and its socket; null: a temporary folder. It goes with the server.</summary>
+    public DirectoryInfo? Folder { get; init; }
 
     /// <summary>Commits reach the disk before they are answered, as a hub wants it. False: faster, and enough where the machine itself does not fail.</summary>
     public bool Durable { get; init; }
@@ -63,14 +60,14 @@ public sealed class PostgresServer : IAsyncDisposable
             if (_process is { HasExited: false }) return;
             _process?.Dispose();
             _process = null;
-            var data = Path.Combine(_folder.FullName, "data");
+            var data = Path.Combine(_folder.Value.FullName, "data");
             if (!Directory.Exists(data))
             {
-                if (Environment.IsPrivilegedProcess) await RunAsync("chown", "postgres", _folder.FullName);
+                if (Environment.IsPrivilegedProcess) await RunAsync("chown", "postgres", _folder.Value.FullName);
                 await RunAsync([.. AsUser(Program("initdb")), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8"]);
             }
             _process = Start(
-                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.FullName, "-c", "listen_addresses=", "-c", Durable ? "fsync=on" : "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic",
+                [.. AsUser(Program("postgres")), "-D", data, "-k", _folder.Value.FullName, "-c", "listen_addresses=", "-c", Durable ? "fsync=on" : "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic",
                     .. Small ? new[] { "-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB" } : []]);
             _process.BeginOutputReadLine();
             _process.BeginErrorReadLine();
@@ -92,16 +89,7 @@ public sealed class PostgresServer : IAsyncDisposable
             await process.WaitForExitAsync();
         }
         _process?.Dispose();
-        foreach (var inside in _folder.EnumerateDirectories()) inside.Delete(recursive: true);
-        foreach (var inside in _folder.EnumerateFiles()) inside.Delete();
-        try
-        {
-            _folder.Delete();
-        }
-        catch (IOException)
-        {
-            // Somebody else's mount: it goes when that is undone.
-        }
+        if (_folder.IsValueCreated) _folder.Value.Delete(recursive: true);
         _starting.Dispose();
     }
 
@@ -112,12 +100,18 @@ public sealed class PostgresServer : IAsyncDisposable
         await RunAsync("kill", signal, postmaster.ToString(CultureInfo.InvariantCulture));
         foreach (var child in (await File.ReadAllTextAsync($"/proc/{postmaster}/task/{postmaster}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
-            // A backend whose client has gone may have ended meanwhile.
-            await RunAsync("sh", "-c", $"kill {signal} {child} 2>/dev/null || true");
+            try
+            {
+                await RunAsync("kill", signal, child);
+            }
+            catch (InvalidOperationException)
+            {
+                // It was ending just then.
+            }
         }
     }
 
-    string ConnectionString(string database) => $"Host={_folder.FullName};Username=postgres;Database={database}";
+    string ConnectionString(string database) => $"Host={_folder.Value.FullName};Username=postgres;Database={database}";
 
     async Task ConnectAsync()
     {

@@ -14,7 +14,10 @@ static class Given
     {
         var person = new RecordTypeDefinition(
             "person",
-            [.. new[] { "email", "taxid", "name", "phone" }.Select(n => new FieldDefinition { Name = n, Type = FieldType.Text })])
+            [
+                .. new[] { "email", "taxid", "name", "phone" }.Select(n => new FieldDefinition { Name = n, Type = FieldType.Text }),
+                new FieldDefinition { Name = "friend", Type = FieldType.Reference, To = ["person"] },
+            ])
         { IdentityKeys = ["email", "taxid"] };
         return new([person], [System("hubspot", "contacts"), System("salesforce", "Lead", "Contact")]) { Planted = planted };
     }

@@ -74,6 +74,62 @@ public sealed class IntakeMachineTests
     }
 
     [Fact]
+    public void What_an_edit_refers_to_is_looked_up_together_with_its_record()
+    {
+        var asked = Receive(Change(Contact("1"), "friend", "hubspot/contacts/2"));
+
+        var effects = Step(new IntakeMessage.LookedUp(1, [new(Contact("1"), "cus_a", false), new(Contact("2"), "cus_b", false)]));
+
+        Assert.Equal([Contact("1"), Contact("2")], Assert.IsType<IntakeEffect.LookUp>(Assert.Single(asked)).Records);
+        Assert.Equal([new Referral("hubspot/contacts/2", "cus_b")], Assert.IsType<IntakeEffect.Offer>(Assert.Single(effects)).Call.Referrals);
+    }
+
+    [Fact]
+    public void A_reference_to_a_record_that_was_met_before_is_not_looked_up()
+    {
+        Known("1", "cus_a");
+
+        var offer = Assert.IsType<IntakeEffect.Offer>(Assert.Single(Receive(Change(Contact("1"), "friend", "hubspot/contacts/1"))));
+
+        Assert.Equal([new Referral("hubspot/contacts/1", "cus_a")], offer.Call.Referrals);
+    }
+
+    [Fact]
+    public void An_edit_of_a_known_record_waits_for_what_it_refers_to()
+    {
+        Known("1", "cus_a");
+
+        var asked = Receive(Change(Contact("1"), "friend", "hubspot/contacts/2"));
+        var lookUp = Assert.IsType<IntakeEffect.LookUp>(Assert.Single(asked));
+        var effects = Step(new IntakeMessage.LookedUp(lookUp.LookUpId, [new(Contact("2"), null, false)]));
+
+        Assert.Equal([Contact("2")], lookUp.Records);
+        Assert.Equal([new Referral("hubspot/contacts/2", null)], Assert.IsType<IntakeEffect.Offer>(Assert.Single(effects)).Call.Referrals);
+    }
+
+    [Fact]
+    public void Where_nobody_can_be_asked_about_a_reference_the_edit_goes_all_the_same()
+    {
+        Known("1", "cus_a");
+        var lookUp = Assert.IsType<IntakeEffect.LookUp>(Assert.Single(Receive(Change(Contact("1"), "friend", "hubspot/contacts/2"))));
+
+        var effects = Step(new IntakeMessage.LookUpFailed(lookUp.LookUpId, "down"));
+
+        Assert.Equal(("cus_a", false), Offered(effects));
+    }
+
+    [Fact]
+    public void A_reference_to_an_erased_persons_record_leads_to_nobody()
+    {
+        Known("1", "cus_a");
+        var lookUp = Assert.IsType<IntakeEffect.LookUp>(Assert.Single(Receive(Change(Contact("1"), "friend", "hubspot/contacts/2"))));
+
+        var effects = Step(new IntakeMessage.LookedUp(lookUp.LookUpId, [new(Contact("2"), "cus_b", Suppressed: true)]));
+
+        Assert.Equal([new Referral("hubspot/contacts/2", null)], Assert.IsType<IntakeEffect.Offer>(Assert.Single(effects)).Call.Referrals);
+    }
+
+    [Fact]
     public void An_identity_key_that_nobody_holds_founds_a_customer()
     {
         Receive(Change(Contact("1"), "email", "a"));

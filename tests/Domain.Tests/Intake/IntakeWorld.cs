@@ -63,6 +63,7 @@ sealed class IntakeWorld(PlantedFault planted)
             2 => Change(record, "shoe size", "43"),
             3 => Change(record, "name", $"{detail % 97}") with { Id = $"late {detail}", Time = Noon.AddHours(1) },
             4 => Change(record, "name", "x") with { RecordType = "pet", Id = $"pet {detail}" },
+            5 => Change(record, "friend", Record(detail / 7).ToString()),
             < 10 => Change(record, "email", $"{detail / 29 % 3}", "phone", $"{detail % 89}"),
             _ => Change(record, "name", $"{detail % 97}"),
         };

@@ -170,7 +170,7 @@ public sealed class DeliveryTests
     public async Task A_reference_is_written_when_the_record_that_it_leads_to_is_there()
     {
         // The desk takes nobody without a phone.
-        await using var hub = await OutgoingHub.StartAsync(OutgoingHub.Definition(contacts: "requiredToCreate: [phone]"));
+        await using var hub = await OutgoingHub.StartAsync(OutgoingHub.Definition(desk: "mode: live\n    referenceWait: 0s", contacts: "requiredToCreate: [phone]"));
         var first = (await hub.Cluster.Take(OutgoingHub.Person(1, Named)))[0].CustomerId;
         await hub.Cluster.Take(OutgoingHub.Person(2, $$"""{"email":"p2@example.com","name":"Person 2","phone":"2","friend":"{{first}}"}"""));
         await OutgoingHub.Eventually(() => hub.Desk.Values("name").Contains("Person 2"), "the second is there, its friend not yet");

@@ -57,6 +57,9 @@ sealed class FakeCrm
     /// <summary>What becomes of a record's part of a call: asked for each, with a number that grows. Null: it is simply done.</summary>
     public Func<int, RecordWrite, Fate>? Decide { get; set; }
 
+    /// <summary>What a record's part of a call is answered to have left there. Null: the answer does not tell.</summary>
+    public Func<RecordCall, RecordWrite, ImmutableArray<FieldStored>>? Stored { get; set; }
+
     /// <summary>Awaited before a call is carried out.</summary>
     public Func<Task>? Before { get; set; }
 
@@ -87,7 +90,7 @@ sealed class FakeCrm
         Interlocked.Increment(ref _calls);
         CallLog.Enqueue(call);
         if (Before is { } before) await before();
-        return [.. call.Writes.Select(w => Write(w, now))];
+        return [.. call.Writes.Select(w => Write(w, now)).Select((o, i) => o is WriteOutcome.Done done && Stored is { } stored ? done with { Stored = stored(call, call.Writes[i]) } : o)];
     }
 
     WriteOutcome Write(RecordWrite write, DateTimeOffset now)
