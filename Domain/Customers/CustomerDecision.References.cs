@@ -113,8 +113,11 @@ public sealed partial class CustomerDecision
 
     void Take(long ticket, CustomerCall.Refer refer)
     {
-        foreach (var (reference, customerId) in refer.Referrals)
+        foreach (var (reference, told) in refer.Referrals)
         {
+            // Of two merges the second may have been told first.
+            var customerId = told is not null && Recorded(told) is { Length: > 0 } survivor ? survivor : told;
+
             // Who held a record and is not known any more (erased) is still the one that was meant.
             if (_customer is null || string.IsNullOrEmpty(customerId)) continue;
             if (Canonicaliser.IsCustomerId(reference))

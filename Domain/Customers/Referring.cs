@@ -140,12 +140,14 @@ public static class Referring
         // Our writes name customers. A merged one is the survivor, wherever it was written; a single record takes those writes
         // along that its system showed it for: whatever else was written then has stayed with the customer that it came from.
         var writes = evidence.Writes;
-        if (statements != evidence.Statements || Canonicaliser.IsCustomerId(change.Said))
+        var isMerge = Canonicaliser.IsCustomerId(change.Said);
+        if (statements != evidence.Statements || isMerge)
         {
             string? Customer(string reference) => reference == from ? change.CustomerId : null;
             for (var i = 0; i < writes.Length; i++)
             {
                 var write = writes[i];
+                if (!isMerge && !IsShownAs(evidence, write, change.Said)) continue;
                 var led = write with
                 {
                     Value = Lead(write.Value, Customer),
@@ -156,6 +158,17 @@ public static class Referring
             }
         }
         return statements == evidence.Statements && writes == evidence.Writes ? null : new(statements, writes);
+    }
+
+    /// <summary>Whether the first report of a write names this record: what was written is what the system showed then.</summary>
+    static bool IsShownAs(Claims.FieldEvidence evidence, Claims.FieldIntent write, string reference)
+    {
+        foreach (var statement in evidence.Statements)
+        {
+            if (statement.Value != write.Value || statement.By.Time < write.Intent.Start || statement.By.ReceivedAt <= write.Intent.Start) continue;
+            return Names(SaidOf(statement.Value, statement.Reported), reference);
+        }
+        return false;
     }
 
     static bool Names(FieldValue said, string reference)

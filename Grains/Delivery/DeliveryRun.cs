@@ -493,7 +493,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             if (outcomes[i] is WriteOutcome.Done { Stored: { IsDefaultOrEmpty: false } stored }) said.UnionWith(References.In(hub, writes[i].RecordType, stored));
         }
         if (said.Count == 0) return;
-        var found = await _references.LeadAsync(_parts.Store, said, _closing.Token);
+        var found = await References.LeadAsync(_parts.Store, said, _closing.Token);
         for (var i = 0; i < outcomes.Length; i++)
         {
             if (outcomes[i] is not WriteOutcome.Done { Stored.IsDefaultOrEmpty: false } done) continue;
@@ -547,7 +547,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 using var given = new CancellationTokenSource(patience, _parts.Own);
                 var told = await connection.Opened.ReadAsync(new RecordRead(read), given.Token).WaitAsync(given.Token);
                 if (told is not ReadOutcome.Found found || References.In(connection.Hub, _lane.System, read.Object, found.Fields) is not { Count: > 0 } said) return told;
-                return await _references.LeadAsync(_parts.Store, said, _closing.Token) is { } referrals ? found with { Referrals = referrals } : new ReadOutcome.Failed("store-unavailable", null);
+                return await References.LeadAsync(_parts.Store, said, _closing.Token) is { } referrals ? found with { Referrals = referrals } : new ReadOutcome.Failed("store-unavailable", null);
             });
         }
         catch (OperationCanceledException)

@@ -86,7 +86,7 @@ sealed class References(CustomerReferences customers, string system, TimeProvide
 
     /// <summary>Where references lead.</summary>
     /// <returns>Null: the store could not be asked.</returns>
-    public async Task<ImmutableArray<Referral>?> LeadAsync(ICustomerStore store, IEnumerable<string> said, CancellationToken cancellationToken)
+    public static async Task<ImmutableArray<Referral>?> LeadAsync(ICustomerStore store, IEnumerable<string> said, CancellationToken cancellationToken)
     {
         var records = said.Select(Referring.RecordOf).OfType<SourceRecord>().ToImmutableArray();
         if (records.IsEmpty) return [];

@@ -1,11 +1,9 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Storage;
-using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Delivery;
 

@@ -1,5 +1,4 @@
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
 using Xunit;
 using static OrleansCrm.Storage.Tests.Given;

@@ -1,8 +1,6 @@
-using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Definitions;
-using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Tests.Rules;
 using OrleansCrm.Domain.Values;
