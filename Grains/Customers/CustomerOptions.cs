@@ -6,9 +6,14 @@ namespace OrleansCrm.Grains.Customers;
 public sealed class CustomerOptions
 {
     /// <summary>A customer that nobody has asked for so long is kept as text: slower to ask, and a fraction of the memory.</summary>
-    /// <value>15 seconds. Allowed: 1 second to 1 hour.</value>
+    /// <value>1 minute. Allowed: 1 second to 1 hour.</value>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
-    public TimeSpan FreezeAfter { get; set; } = TimeSpan.FromSeconds(15);
+    public TimeSpan FreezeAfter { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Most customers that are kept as more than text, some 25 KB each; beyond, those not asked for longest become text before their time.</summary>
+    /// <value>100,000. Allowed: 100 to 100,000,000.</value>
+    [Range(100, 100_000_000)]
+    public int AwakeMax { get; set; } = 100_000;
 
     /// <summary>A customer that nobody has asked for so long leaves the memory.</summary>
     /// <value>30 minutes. Allowed: 1 minute to 7 days.</value>

@@ -8,7 +8,7 @@ namespace OrleansCrm.Grains.Customers;
 /// <summary>The customers in this silo's memory: freezes those that are quiet, and lets go of those that are too many or belong elsewhere.</summary>
 public sealed class LocalCustomers : IDisposable
 {
-    const int SweepsToFreeze = 3;
+    const int SweepsToFreeze = 6;
 
     readonly ConcurrentDictionary<CustomerGrain, byte> _customers = new(ReferenceEqualityComparer.Instance);
     readonly CustomerOptions _options;
@@ -55,12 +55,37 @@ public sealed class LocalCustomers : IDisposable
     {
         var now = Interlocked.Increment(ref _sweep);
         var count = 0;
+
+        // Awake customers by the sweep in which they were last used, the latest first.
+        Span<int> awake = stackalloc int[SweepsToFreeze + 1];
         foreach (var (customer, _) in _customers)
         {
             count++;
-            if (now - customer.LastUsed > SweepsToFreeze && customer.IsAwake) customer.FreezeSoon();
+            if (!customer.IsAwake) continue;
+            var quiet = now - customer.LastUsed;
+            if (quiet > SweepsToFreeze) customer.FreezeSoon();
+            else awake[Math.Max(quiet, 0)]++;
         }
+        FreezeBeyond(awake, now);
         if (count > _options.ActiveMax) LetGo(count - _options.ActiveMax);
+    }
+
+    void FreezeBeyond(ReadOnlySpan<int> awake, int now)
+    {
+        var kept = SweepsKept(awake, _options.AwakeMax);
+        if (kept == awake.Length) return;
+        foreach (var (customer, _) in _customers)
+        {
+            if (customer.IsAwake && now - customer.LastUsed >= kept) customer.FreezeSoon();
+        }
+    }
+
+    /// <summary>Of how many of the last sweeps the customers may stay awake. Those used since the last one always may: they would only be woken again.</summary>
+    internal static int SweepsKept(ReadOnlySpan<int> awake, int awakeMax)
+    {
+        var (kept, sum) = (1, awake[0]);
+        while (kept < awake.Length && (sum += awake[kept]) <= awakeMax) kept++;
+        return kept;
     }
 
     void LetGo(int tooMany)

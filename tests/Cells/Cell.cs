@@ -1,5 +1,3 @@
-using OrleansCrm.Cells.Arena;
-
 namespace OrleansCrm.Cells;
 
 /// <summary>One way in which a hub under load is hurt.</summary>

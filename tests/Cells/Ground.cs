@@ -139,7 +139,7 @@ sealed class Ground : IAsyncDisposable
         if (_cell.Disk is { } megabytes)
         {
             // A database that is another user's finds its way in.
-            File.SetUnixFileMode(_folder.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_folder.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
             Disk = new SmallDisk(disk, megabytes);
         }
         if (_cell.NetworksApart) Networks = new Networks(_cell.Silos);

@@ -61,9 +61,9 @@ sealed class Networks : IDisposable
             if (error.Contains("not permitted", StringComparison.Ordinal)) throw new NotPermittedException("networks of its own are not permitted here; run it in a container with --cap-add NET_ADMIN --cap-add SYS_ADMIN");
             throw new InvalidOperationException($"ip {string.Join(' ', arguments)} failed: {error.Trim()}");
         }
-        catch (Win32Exception)
+        catch (Win32Exception missing)
         {
-            throw new InvalidOperationException("The program ip is needed (Debian: apt-get install iproute2), or run .ci/run, which installs it.");
+            throw new InvalidOperationException("The program ip is needed (Debian: apt-get install iproute2), or run .ci/run, which installs it.", missing);
         }
     }
 }

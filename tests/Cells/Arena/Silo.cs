@@ -68,9 +68,9 @@ sealed class Silo : IAsyncDisposable
             await _running!.EndedAsync(within);
             return _running.ExitCode!.Value;
         }
-        catch (TimeoutException)
+        catch (TimeoutException late)
         {
-            throw new TimeoutException($"{Name} still runs {within.TotalSeconds:0} s after the others have taken it for dead.");
+            throw new TimeoutException($"{Name} still runs {within.TotalSeconds:0} s after the others have taken it for dead.", late);
         }
     }
 

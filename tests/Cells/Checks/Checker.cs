@@ -45,6 +45,8 @@ sealed class Checker(Silo hub, IReadOnlyList<Crm> crms, Traffic traffic)
             if (now != changes || waiting > 0) (changes, since) = (now, DateTimeOffset.UtcNow);
             if (DateTimeOffset.UtcNow - since > TimeSpan.FromSeconds(10) && await AllInSyncAsync())
             {
+                // Asking everybody takes its time: what was written meanwhile is why all are in sync now.
+                if (crms.Sum(c => c.Changes().Count) != changes) continue;
                 var rested = since - started;
                 await Task.Delay(quiet);
                 var after = crms.Sum(c => c.Changes().Count);
