@@ -34,6 +34,7 @@ static class HubHost
             await DefinitionStart.PrepareAsync(store, settings, log, cancellationToken);
             StaleSockets.Remove(settings.Urls);
             await using var app = Build(settings, store, log);
+            await HubHealth.ListenToMetersAsync(cancellationToken);
             await app.StartAsync(cancellationToken);
             log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, string.Join(';', app.Urls));
             var code = await RunToEndAsync(app, beside, cancellationToken);

@@ -28,7 +28,11 @@ public sealed class EntryDigestTests
 
     [Fact]
     public void What_a_person_released_goes_before_others() =>
-        Assert.Equal(new EntryDigest(true, DeliveryPriority.People), EntryDigest.Of(Bare with { Troubles = [new("1.1", "email", null)] }));
+        Assert.Equal(new EntryDigest(true, DeliveryPriority.People), EntryDigest.Of(Bare with { Troubles = [new("1.1", "", null)] }));
+
+    [Fact]
+    public void What_waited_for_another_record_goes_with_live_edits() =>
+        Assert.Equal(new EntryDigest(true, DeliveryPriority.Live), EntryDigest.Of(Bare with { Troubles = [new("1.1", "email", null)] }));
 
     [Fact]
     public void What_a_new_definition_decided_waits_for_live_edits() =>

@@ -75,7 +75,7 @@ public sealed class UnknownEndTests
     }
 
     // A bad neighbour hurts nobody: what happened to one commit of a partition is no reason to turn the others there back.
-    static void NeighboursLand(PlantedFault planted)
+    internal static void NeighboursLand(PlantedFault planted)
     {
         var chain = new Chain(planted);
         chain.Submit("cus_a", Commit("cus_a", 0));

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Tests.Definitions;
+using OrleansCrm.Domain.Tests.Committing;
 using OrleansCrm.Domain.Tests.Delivery;
 using OrleansCrm.Domain.Tests.Stories;
 using Xunit;
@@ -19,6 +20,7 @@ public sealed class PlantedFaultTests
         [PlantedFault.ForgetTheEpoch] = Story("stale-delivery-after-a-move.txt"),
         [PlantedFault.KeepEpochOnMove] = Story("stale-delivery-after-a-move.txt"),
         [PlantedFault.MergeLoosensConsent] = Story("consent-kept-refusal-survives-a-merge.txt"),
+        [PlantedFault.KeepTailAfterUnknown] = UnknownEndTests.NeighboursLand,
         [PlantedFault.ParkWholeBatch] = planted => new DeliveryMachineTests().SendABadRecordWithAnother(planted),
     }.ToFrozenDictionary();
 
