@@ -92,10 +92,20 @@ public sealed class GatewayOptions : IValidatableObject
     [Range(1, IReaderGrain.PageMax)]
     public int FeedPageMax { get; set; } = 500;
 
-    /// <summary>How often a feed that is followed looks for more at the tail.</summary>
+    /// <summary>How often a feed that is followed looks for more at the tail while nobody would tell it of more.</summary>
     /// <value>200 milliseconds. Allowed: 10 milliseconds to 1 minute.</value>
     [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00")]
     public TimeSpan FeedPoll { get; set; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How often it looks all the same while it is told when there is more: what a lost signal costs.</summary>
+    /// <value>2 seconds. Allowed: 10 milliseconds to 1 minute.</value>
+    [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00")]
+    public TimeSpan FeedLook { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The least time between two looks of a feed at the tail: what comes meanwhile is told together.</summary>
+    /// <value>50 milliseconds. Allowed: 0 to 1 minute.</value>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
+    public TimeSpan FeedGather { get; set; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>A feed that is followed and has nothing to tell repeats its cursor this often, so that a dead connection is noticed.</summary>
     /// <value>15 seconds. Allowed: 100 milliseconds to 10 minutes.</value>

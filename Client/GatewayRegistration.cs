@@ -8,6 +8,7 @@ using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Customers;
 using OrleansCrm.Client.Events;
 using OrleansCrm.Client.Requests;
+using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Client;
 
@@ -35,6 +36,8 @@ public static class GatewayRegistration
         services.TryAddSingleton<EventsEndpoint>();
         services.TryAddSingleton<CustomersEndpoint>();
         services.TryAddSingleton<ChangesEndpoint>();
+        services.TryAddSingleton<JournalTail>();
+        services.AddSingleton<IJournalFollower>(static s => s.GetRequiredService<JournalTail>());
         return services;
     }
 

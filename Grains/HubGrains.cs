@@ -9,6 +9,7 @@ using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Intake;
 using OrleansCrm.Grains.Placement;
+using OrleansCrm.Grains.Reading;
 
 namespace OrleansCrm.Grains;
 
@@ -36,6 +37,7 @@ public static class HubGrains
         services.TryAddSingleton<CustomerServices>();
         services.TryAddSingleton<CustomerReferences>();
         services.TryAddSingleton<IntakeTallies>();
+        services.TryAddSingleton<LinkSystems>();
 
         services.AddPlacementDirector<PartitionPlacement, PartitionPlacementDirector>();
         services.AddGrainDirectory(PartitionDirectory.Name, (provider, _) => ActivatorUtilities.CreateInstance<PartitionDirectory>(provider));

@@ -15,7 +15,7 @@ namespace OrleansCrm.Client.Changes;
 /// <summary><c>GET /v1/changes</c>: every change of the hub, a line each, in order per customer.</summary>
 /// <remarks>The feed holds one page at a time and asks for the next when the reader has taken this one: a slow reader has only its own delay.</remarks>
 sealed class ChangesEndpoint(
-    Hub hub, RequestShell shell, GatewayLimits limits, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ChangesEndpoint> log)
+    Hub hub, JournalTail tail, RequestShell shell, GatewayLimits limits, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ChangesEndpoint> log)
 {
     // A page that holds nothing for this reader still moves the cursor; it is told so this often.
     static readonly TimeSpan CursorEvery = TimeSpan.FromSeconds(1);
@@ -68,6 +68,7 @@ sealed class ChangesEndpoint(
         await using var json = new Utf8JsonWriter(to, JsonAnswer.Options);
         var left = wanted.Max;
         var toldAt = time.GetTimestamp();
+        var lookedAt = toldAt;
         var told = wanted.After;        // the last cursor told
         while (true)
         {
@@ -87,6 +88,8 @@ sealed class ChangesEndpoint(
                 told = page.Next;
             }
             if (isLast) return;
+            if (page.IsTail) await UntilMore(page.Next, lookedAt, ending);
+            lookedAt = time.GetTimestamp();
             if (await NextPage(page, wanted, left, ending) is not { } next)
             {
                 Line(json, to, (Outdated, RequestShell.CorrelationOf(context)), static (json, v) =>
@@ -104,14 +107,31 @@ sealed class ChangesEndpoint(
         }
     }
 
+    /// <summary>Until there is more, or it is time to look; and not before there was time for more to gather.</summary>
+    async Task UntilMore(ChangeCursor seen, long lookedAt, CancellationToken ending)
+    {
+        try
+        {
+            await tail.WaitAsync(seen, ending);
+            var rest = _options.FeedGather - time.GetElapsedTime(lookedAt);
+            if (rest > TimeSpan.Zero) await Task.Delay(rest, time, ending);
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // The page that follows says so.
+        }
+    }
+
     /// <returns>Null: the journal was trimmed before this reader came to it. The same page, empty: nothing could be read, or the feed is ending.</returns>
     async Task<ChangePage?> NextPage(ChangePage page, Parameters wanted, long left, CancellationToken ending)
     {
         var nothing = page with { Changes = [] };
         try
         {
-            if (page.IsTail) await Task.Delay(_options.FeedPoll, time, ending);
-            return await hub.Reader.ReadChanges(page.Next, wanted.Everything, PageOf(left), ending);
+            ending.ThrowIfCancellationRequested();
+            var next = await hub.Reader.ReadChanges(page.Next, wanted.Everything, PageOf(left), ending);
+            tail.Read(next.Next);
+            return next;
         }
         catch (ChangeCursorException)
         {

@@ -20,6 +20,9 @@ static partial class GatewayLog
     [LoggerMessage(EventId = 4005, Level = LogLevel.Information, Message = "Line {Line}, edit {EditId}, was refused: {Reason}")]
     public static partial void LineRefused(this ILogger logger, long line, string? editId, string reason);
 
+    [LoggerMessage(EventId = 4012, Level = LogLevel.Debug, Message = "The live tail of the journal cannot be heard now ({Failure}); feeds that are followed look by themselves")]
+    public static partial void TailNotHeard(this ILogger logger, string failure);
+
     [LoggerMessage(EventId = 4010, Level = LogLevel.Information, Message = "Edit {EditId} was parked: {Reason}. It is kept until a person decides.")]
     public static partial void EventParked(this ILogger logger, string? editId, string reason);
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using OrleansCrm.Grains.Interfaces.Cluster;
+using OrleansCrm.Grains.Interfaces.Streaming;
 using Prometheus;
 
 namespace OrleansCrm.Client.Standalone;
@@ -64,6 +65,8 @@ static class GatewayProgram
                 o.ClusterId = clusterId;
                 o.ServiceId = HubCluster.ServiceId;
             });
+
+            client.AddMemoryStreams(JournalStreams.Provider);
 
             // A caller is told to come again rather than kept for as long as a dead silo takes to be noticed.
             client.Configure<ClientMessagingOptions>(o => o.ResponseTimeout = AnswerMax);

@@ -72,6 +72,7 @@ public sealed record Change(
     ReadOnlyMemory<byte> Document);
 
 /// <param name="Value">Canonical, as JSON (<c>null</c> for cleared); the null reference: undetermined.</param>
+/// <param name="System">Whose value it is; null: undetermined, or the record is not this customer's any more.</param>
 [GenerateSerializer, Immutable, Alias("crm.ChangedField")]
 public sealed record ChangedField(string Field, string? Value, string? System);
 

@@ -24,8 +24,9 @@ public static class OutgoingGrains
         silo.AddMemoryGrainStorage("PubSubStore");
         silo.AddMemoryStreams(JournalStreams.Provider, streams =>
         {
-            // One queue: the signals are few, and each queue is looked at all the time, ten times a second.
+            // One queue: the signals are few, and each queue is looked at all the time. A follower elsewhere waits for the look.
             streams.ConfigurePartitioning(1);
+            streams.ConfigurePullingAgent(agent => agent.Configure(o => o.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(25)));
         });
         return silo;
     }

@@ -12,7 +12,7 @@ namespace OrleansCrm.Grains.Reading;
 
 /// <summary>Reads the store for the gateway. Keeps nothing.</summary>
 [GrainType("reader"), StatelessWorker]
-public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, HubDefinitions definitions) : IGrainBase, IReaderGrain
+public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, HubDefinitions definitions, LinkSystems links) : IGrainBase, IReaderGrain
 {
     public IGrainContext GrainContext => context;
 
@@ -50,7 +50,7 @@ public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, Hub
 
         // One question tells which partitions have more; most have not.
         var tails = await store.ReadTailsAsync([.. Enumerable.Range(0, hub.Partitions)], cancellationToken);
-        var changes = ImmutableArray.CreateBuilder<Change>();
+        var told = new List<PlacedEntry>();
         var looked = 0;
         var isTail = true;
         foreach (var tail in StartingAfter(tails, sequences))
@@ -58,7 +58,7 @@ public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, Hub
             while (sequences[tail.Partition] < tail.Sequence)
             {
                 // What is left out counts too, or a page could go on for ever through intents and receipts.
-                var room = Math.Min(max - changes.Count, LookedMax - looked);
+                var room = Math.Min(max - told.Count, LookedMax - looked);
                 if (room <= 0)
                 {
                     isTail = false;
@@ -75,12 +75,13 @@ public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, Hub
                 looked += page.Entries.Length;
                 foreach (var entry in page.Entries)
                 {
-                    if (everything || Matters(entry.Entry)) changes.Add(Told(entry, everything));
+                    if (everything || Matters(entry.Entry)) told.Add(entry);
                 }
             }
             if (!isTail) break;
         }
-        return new(changes.ToImmutable(), new(hub.Id, hub.Epoch, [.. sequences]), isTail);
+        var systems = await links.OfAsync(told);
+        return new([.. told.Select(e => Told(e, systems, everything))], new(hub.Id, hub.Epoch, [.. sequences]), isTail);
     }
 
     public async Task<HubHealth> ReadHealth()
@@ -106,7 +107,10 @@ public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, Hub
     static bool Matters(JournalEntry entry) =>
         entry.Golden.Length + entry.Links.Length + entry.LinksJoined.Length + entry.MovedIn.Length + entry.MovedOut.Length > 0 || entry.Status is not null || entry.IsErasure;
 
-    static Change Told(PlacedEntry placed, bool everything)
+    // As it is called now; the entry may be from when it was called otherwise.
+    string? NowCalled(string? system) => system is null or "" ? null : definitions.Current.System(system)?.Name ?? system;
+
+    Change Told(PlacedEntry placed, IReadOnlyDictionary<string, string> systems, bool everything)
     {
         var entry = placed.Entry;
         return new(
@@ -116,7 +120,7 @@ public sealed class ReaderGrain(IGrainContext context, ICustomerStore store, Hub
             entry.RecordType,
             entry.Revision,
             placed.At,
-            [.. entry.Golden.Select(g => new ChangedField(g.Field, g.Golden?.Value.Json, null))],
+            [.. entry.Golden.Select(g => new ChangedField(g.Field, g.Golden?.Value.Json, g.Golden is { } golden ? NowCalled(systems.GetValueOrDefault(golden.LinkId)) : null))],
             [.. entry.Links.Select(l => new ChangedLink(l.LinkId, l.System, l.Object, l.ExternalId, CustomerViews.Word(l.State)))],
             entry.IsErasure ? "erased" : entry.Status?.Status.ToString().ToLowerInvariant(),
             entry.Status?.MovedTo,

@@ -18,11 +18,12 @@ namespace OrleansCrm.Grains.Streaming;
 /// message. For the others it goes out at once when idle; under load at most one message per listener and <see cref="Together"/>
 /// leaves the silo.
 /// </remarks>
-public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinitions definitions, IClusterClient cluster, TimeProvider own, ILogger<JournalBell> logger) : IJournalListener
+public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinitions definitions, IClusterClient cluster, IEnumerable<IJournalFollower> followers, TimeProvider own, ILogger<JournalBell> logger) : IJournalListener
 {
     /// <summary>How long signals are gathered under load.</summary>
     static readonly TimeSpan Together = TimeSpan.FromMilliseconds(5);
 
+    readonly ImmutableArray<IJournalFollower> _followers = [.. followers];
     readonly Lock _gate = new();
     Dictionary<(Listener Kind, string Key), Dictionary<int, long>> _gathered = [];
     bool _isSending;
@@ -34,6 +35,11 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
         var heard = Hear(batch, answer);
         if (heard.Count == 0) return;
         RingHere(heard);
+        if (!_followers.IsEmpty && heard.TryGetValue((Listener.Tail, JournalStreams.TailKey), out var grown))
+        {
+            var reached = CursorsOf(grown);
+            foreach (var follower in _followers) follower.Grown(reached);
+        }
         if (heard.Count == 0) return;
         lock (_gate)
         {

@@ -43,7 +43,7 @@ static class CellDefinition
           {crm.Name}:
             connector: rest
             mode: live
-            maxCallTime: 20s
+            maxCallTime: 6s
             hubActor: hub
             settings: {"{"} url: "http://{crm.Host}:{crm.Port}/api", timeout: 5s, allowPrivate: true {"}"}
             auth: {"{"} type: none {"}"}

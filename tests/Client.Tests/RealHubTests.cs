@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Tests.Events;
 using OrleansCrm.Client.Tests.Fakes;
@@ -53,6 +54,7 @@ public sealed class RealHubTests : IAsyncLifetime
         Assert.Equal([1, 2], history.GetProperty("entries").EnumerateArray().Select(e => e.GetProperty("revision").GetInt32()));
         var changes = await (await Http.GetAsync("/v1/changes")).JsonLines();
         Assert.Equal([$"{id}@1", $"{id}@2"], changes.Select(c => c.Text("id")).OfType<string>());
+        Assert.Equal("crm", changes[0].GetProperty("data").GetProperty("fields").GetProperty("name").Text("system"));
     }
 
     [Fact]
@@ -170,6 +172,27 @@ public sealed class RealHubTests : IAsyncLifetime
 
         Assert.Equal(whole.Order(StringComparer.Ordinal), paged.Order(StringComparer.Ordinal));
         Assert.Equal(30, whole.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_follower_hears_of_a_change_by_the_live_tail_where_it_would_not_look_for_a_minute()
+    {
+        await using var hub = await RealHub.StartAsync(o => (o.FeedLook, o.FeedHeartbeat) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)));
+        using var response = await hub.Gateway.Http.GetAsync("/v1/changes?follow=true", HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+
+        // Until the tail is heard the feed looks often, and may find the first ones by itself.
+        await Eventually.True(() => hub.Gateway.Services.GetRequiredService<JournalTail>().IsHeard);
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = await (await hub.Gateway.Http.SendAsync(Given.Post(Given.Structured, Event($"e{i}", "crm", $"Contact/{i}", """{"Name":"Anna"}""")))).Json();
+            string? line;
+            while ((line = await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30))) is not null && !line.Contains($"{answer.Text("customer")}@1", StringComparison.Ordinal))
+            {
+                Assert.Contains("cursor", line, StringComparison.Ordinal);
+            }
+            Assert.NotNull(line);
+        }
     }
 
     [Fact]

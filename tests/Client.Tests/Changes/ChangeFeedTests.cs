@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Tests.Fakes;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Reading;
+using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Client.Tests.Changes;
 
@@ -48,6 +50,23 @@ public sealed class ChangeFeedTests : IAsyncLifetime
         Assert.Equal("True", lines[^1].Text("tail"));
         Assert.True(CursorText.TryRead(lines[^1].Text("cursor")!, out var cursor));
         Assert.Equal(5, cursor.Sequences[3]);
+    }
+
+    [Fact]
+    public async Task A_follower_who_is_told_that_the_journal_has_grown_looks_at_once()
+    {
+        await using var gateway = await Gateway.StartAsync(o => (o.FeedPoll, o.FeedHeartbeat) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)));
+        var last = 1L;
+        gateway.Hub.Changes = (cursor, _, _) => new([.. Enumerable.Range((int)(cursor?.Sequences[3] ?? 0) + 1, (int)(last - (cursor?.Sequences[3] ?? 0))).Select(i => ChangeOf(i))], CursorAt(last), IsTail: true);
+        using var response = await gateway.Http.GetAsync("/v1/changes?follow=true", HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        Assert.Contains("3:1", await reader.ReadLineAsync(), StringComparison.Ordinal);
+        Assert.Contains("cursor", await reader.ReadLineAsync(), StringComparison.Ordinal);
+
+        Interlocked.Exchange(ref last, 2);
+        foreach (var follower in gateway.Services.GetServices<IJournalFollower>()) follower.Grown([new(3, 2)]);
+
+        Assert.Contains("3:2", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30)), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,12 +31,14 @@ sealed class Gateway : IAsyncDisposable
 
     public Uri Address { get; }
 
+    public IServiceProvider Services => _app.Services;
+
     public HttpClient Http { get; }
 
     public IPEndPoint EndPoint => new(IPAddress.Loopback, Address.Port);
 
     /// <param name="grains">Null: the fake hub.</param>
-    public static async Task<Gateway> StartAsync(Action<GatewayOptions>? options = null, IGrainFactory? grains = null)
+    public static async Task<Gateway> StartAsync(Action<GatewayOptions>? options = null, IGrainFactory? grains = null, Action<IServiceCollection>? services = null)
     {
         var hub = new FakeHub();
         var log = new ConcurrentQueue<string>();
@@ -45,6 +47,7 @@ sealed class Gateway : IAsyncDisposable
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(new LogKeeper(log));
         builder.Services.AddSingleton(grains ?? hub);
         builder.Services.AddGateway();
+        services?.Invoke(builder.Services);
         if (options is not null) builder.Services.PostConfigure(options);
         var app = builder.Build();
         app.MapGateway();

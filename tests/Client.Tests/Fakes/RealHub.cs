@@ -1,10 +1,16 @@
+using System.Collections.Immutable;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Orleans.Streams;
 using Orleans.TestingHost;
+using OrleansCrm.Domain.Connecting;
+using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains;
 using OrleansCrm.Grains.Definitions;
+using OrleansCrm.Grains.Delivery;
+using OrleansCrm.Grains.Interfaces.Streaming;
 using OrleansCrm.Storage.Sqlite;
 
 namespace OrleansCrm.Client.Tests.Fakes;
@@ -52,7 +58,8 @@ sealed class RealHub : IAsyncDisposable
 
     public Gateway Gateway { get; }
 
-    public static async Task<RealHub> StartAsync()
+    /// <param name="options">Of the gateway.</param>
+    public static async Task<RealHub> StartAsync(Action<GatewayOptions>? options = null)
     {
         var store = SqliteCustomerStore.Open(new() { DataFolder = null, Secret = Encoding.UTF8.GetBytes("thirty-two bytes of a hub's own!") });
         await StoredDefinitions.ApplyAsync(store, Definition, null, CancellationToken.None);
@@ -64,10 +71,15 @@ sealed class RealHub : IAsyncDisposable
             silo.Services.AddSingleton<ICustomerStore>(store);
             silo.Services.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning));
             silo.AddHubGrains();
+            silo.Services.AddSingleton<IConnectorCatalog, NoConnectors>();
+            silo.AddOutgoingGrains();
         });
+        builder.ConfigureClient(client => client.AddMemoryStreams(JournalStreams.Provider));
         var cluster = builder.Build();
         await cluster.DeployAsync();
-        return new(cluster, store, await Gateway.StartAsync(grains: cluster.Client));
+        var gateway = await Gateway.StartAsync(
+            options, cluster.Client, services => services.AddKeyedSingleton(JournalStreams.Provider, (_, name) => cluster.Client.ServiceProvider.GetRequiredKeyedService<IStreamProvider>(name)));
+        return new(cluster, store, gateway);
     }
 
     public async ValueTask DisposeAsync()
@@ -75,6 +87,17 @@ sealed class RealHub : IAsyncDisposable
         await Gateway.DisposeAsync();
         await _cluster.DisposeAsync();
         await Store.DisposeAsync();
+    }
+
+    sealed class NoConnectors : IConnectorCatalog
+    {
+        public ImmutableArray<string> Records => [];
+
+        public ImmutableArray<string> Sinks => [];
+
+        public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time) => Opening.Refused<IRecordConnector>("There are none.", "Add one.");
+
+        public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time) => Opening.Refused<IChangeSink>("There are none.", "Add one.");
     }
 
     sealed class SeededChance : IChance
