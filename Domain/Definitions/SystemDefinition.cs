@@ -70,6 +70,11 @@ public sealed class SystemDefinition
 
     public BudgetDefinition Budget { get; init; } = new();
 
+    /// <summary>Lanes into which the customers are divided; each is delivered by itself. Default 1; 1 to <see cref="LanesMax"/>. Guard and budget are the system's, shared among them.</summary>
+    public int Lanes { get; init; } = 1;
+
+    public const int LanesMax = 64;
+
     /// <summary>Settings of the connector, as text. Secrets are references (<c>env:NAME</c>, <c>file:/path</c>), never values.</summary>
     public FrozenDictionary<string, string> Settings { get; init; } = FrozenDictionary<string, string>.Empty;
 
@@ -78,6 +83,50 @@ public sealed class SystemDefinition
 
     /// <summary>Former names, oldest first.</summary>
     public ImmutableArray<string> Was { get; init; } = [];
+
+    /// <summary>The system as one of its lanes sees it: with that lane's share of what the guard and the budget allow.</summary>
+    public SystemDefinition ShareOf(int lane)
+    {
+        if (Lanes == 1 && lane == 0) return this;
+        var shares = _shares ?? Interlocked.CompareExchange(ref _shares, [.. Enumerable.Range(0, Lanes).Select(Share)], null) ?? _shares;
+        // A lane that the definition does not have (any more) calls nothing.
+        return lane < shares.Length ? shares[lane] : new(Name, Connector, Mappings);
+    }
+
+    SystemDefinition[]? _shares;
+
+    SystemDefinition Share(int lane) => new(Name, Connector, Mappings)
+    {
+        Mode = Mode,
+        Binding = Binding,
+        HubActor = HubActor,
+        Actors = Actors,
+        ClockTolerance = ClockTolerance,
+        MaxCallTime = MaxCallTime,
+        ReferenceWait = ReferenceWait,
+        Guard = Guard with
+        {
+            Creates = ShareOf(Guard.Creates, lane),
+            Clears = ShareOf(Guard.Clears, lane),
+            Deletes = ShareOf(Guard.Deletes, lane),
+            Changes = ShareOf(Guard.Changes, lane),
+            Merges = ShareOf(Guard.Merges, lane),
+        },
+        Retry = Retry,
+        Budget = Budget with
+        {
+            PerSecond = Budget.PerSecond / Lanes,
+            Burst = Math.Max(1, Delivery.LaneDivision.Share(Budget.Burst, lane, Lanes)),
+            PerDay = ShareOf(Budget.PerDay, lane),
+            Concurrency = Math.Max(1, Delivery.LaneDivision.Share(Budget.Concurrency, lane, Lanes)),
+        },
+        Lanes = Lanes,
+        Settings = Settings,
+        Rest = Rest,
+        Was = Was,
+    };
+
+    int? ShareOf(int? limit, int lane) => limit is { } number ? Delivery.LaneDivision.Share(number, lane, Lanes) : null;
 
     /// <summary>The mapping under which this system's object is one of the record type's source records; null: it is not mapped.</summary>
     public MappingDefinition? Mapping(string recordType, string @object) => _byObject.GetValueOrDefault((recordType, @object));

@@ -61,6 +61,27 @@ public sealed record Budget
         (definition.PerSecond is not null && SavedAt(definition, now) < Most(definition) / 2) ||
         (definition.PerDay is { } day && LeftInDay(definition, DeliveryPriority.Live, now) < Usable(definition, day) / 2);
 
+    /// <summary>What several budgets of one system know together.</summary>
+    internal static Budget Together(IEnumerable<Budget> budgets)
+    {
+        Budget? together = null;
+        foreach (var budget in budgets)
+        {
+            if (together is null)
+            {
+                together = budget;
+                continue;
+            }
+            var hour = Math.Max(together.Hour, budget.Hour);
+            ImmutableArray<int> hours = together.ByHour.IsEmpty && budget.ByHour.IsEmpty ? [] : [.. together.RolledTo(hour).Zip(budget.RolledTo(hour), (a, b) => a + b)];
+            together = new Budget { Saved = together.Saved + budget.Saved, At = Later(together.At, budget.At), ByHour = hours, Hour = hour };
+        }
+        return together ?? new();
+    }
+
+    /// <summary>One lane's share.</summary>
+    internal Budget Share(int lane, int lanes) => lanes == 1 ? this : this with { Saved = Saved / lanes, ByHour = [.. ByHour.Select(c => LaneDivision.Share(c, lane, lanes))] };
+
     double SavedAt(BudgetDefinition definition, DateTimeOffset now)
     {
         if (definition.PerSecond is not { } rate) return int.MaxValue;

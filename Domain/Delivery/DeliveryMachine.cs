@@ -11,6 +11,7 @@ namespace OrleansCrm.Domain.Delivery;
 public sealed partial class DeliveryMachine
 {
     readonly string _name;
+    readonly int _lane;
     readonly DeliveryLimits _limits;
     readonly CircuitPolicy _circuitPolicy;
     readonly SystemDefinition _unknownSystem;
@@ -25,10 +26,12 @@ public sealed partial class DeliveryMachine
     DateTimeOffset? _alarm;
 
     /// <param name="system">Name of the system in the definition. While the definition has none of that name, marks are kept and nothing is called.</param>
-    public DeliveryMachine(string system, DeliveryLimits? limits = null, CircuitPolicy? circuit = null)
+    /// <param name="lane">Which of the system's lanes this is.</param>
+    public DeliveryMachine(string system, DeliveryLimits? limits = null, CircuitPolicy? circuit = null, int lane = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(system);
         _name = system;
+        _lane = lane;
         _limits = limits ?? new();
         _circuitPolicy = circuit ?? new();
         _unknownSystem = new(system, "", []);
@@ -62,7 +65,7 @@ public sealed partial class DeliveryMachine
     /// <exception cref="InvalidOperationException">A message before <see cref="DeliveryMessage.Started"/>, or a second one of it, or an answer of the wrong kind: whoever drives the machine is at fault.</exception>
     public void Step(DeliveryMessage message, HubDefinition hub, DateTimeOffset now, double chance, ICollection<DeliveryEffect> effects)
     {
-        var system = hub.System(_name) ?? _unknownSystem;
+        var system = hub.System(_name)?.ShareOf(_lane) ?? _unknownSystem;
         var at = new Moment(hub.Planted, system, now, chance, effects);
         _draws = 0;
         if (_started == message is DeliveryMessage.Started) throw new InvalidOperationException("A delivery is started once, before all else.");
@@ -80,7 +83,7 @@ public sealed partial class DeliveryMachine
     public void Step(IReadOnlyList<DeliveryMessage> messages, HubDefinition hub, DateTimeOffset now, double chance, ICollection<DeliveryEffect> effects)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var system = hub.System(_name) ?? _unknownSystem;
+        var system = hub.System(_name)?.ShareOf(_lane) ?? _unknownSystem;
         var at = new Moment(hub.Planted, system, now, chance, effects);
         _draws = 0;
         for (var i = 0; i < messages.Count; i++)

@@ -52,6 +52,10 @@ public readonly record struct GuardCounts(int Creates, int Changes, int Clears, 
         Math.Max(0, Creates - other.Creates), Math.Max(0, Changes - other.Changes), Math.Max(0, Clears - other.Clears),
         Math.Max(0, Deletes - other.Deletes), Math.Max(0, Merges - other.Merges));
 
+    internal GuardCounts Share(int lane, int lanes) => new(
+        LaneDivision.Share(Creates, lane, lanes), LaneDivision.Share(Changes, lane, lanes), LaneDivision.Share(Clears, lane, lanes),
+        LaneDivision.Share(Deletes, lane, lanes), LaneDivision.Share(Merges, lane, lanes));
+
     public GuardCounts Without(Guarded kinds) => Less(Each(kinds, int.MaxValue));
 }
 
@@ -200,6 +204,33 @@ public sealed record Guard
         kinds &= Held;
         return kinds == Guarded.None ? this : Opened(kinds) with { Discarding = Discarding | kinds };
     }
+
+    /// <summary>What several guards of one system know together.</summary>
+    internal static Guard Together(IEnumerable<Guard> guards)
+    {
+        var together = Fresh;
+        foreach (var guard in guards)
+        {
+            together = new Guard
+            {
+                Counted = [.. together.Counted.Concat(guard.Counted).OrderBy(b => b.From)],
+                Held = together.Held | guard.Held,
+                HeldSince = together.HeldSince is { } since && !(guard.HeldSince < since) ? since : guard.HeldSince,
+                TurnedBack = together.TurnedBack.Plus(guard.TurnedBack),
+                Granted = together.Granted.Plus(guard.Granted),
+                Discarding = together.Discarding | guard.Discarding,
+            };
+        }
+        return together;
+    }
+
+    /// <summary>One lane's share: what is held is held in each, what was counted is counted once.</summary>
+    internal Guard Share(int lane, int lanes) => lanes == 1 ? this : this with
+    {
+        Counted = [.. Counted.Select(b => b with { Counts = b.Counts.Share(lane, lanes) })],
+        TurnedBack = TurnedBack.Share(lane, lanes),
+        Granted = Granted.Share(lane, lanes),
+    };
 
     Guard Opened(Guarded kinds) => this with
     {

@@ -93,6 +93,14 @@ public interface ICustomerStore : IAsyncDisposable
     /// <param name="rowsMax">Most rows told at once, by priority and next attempt; parked ones are left out.</param>
     Task<DeliveryMessage.Started> AcquireDeliveryAsync(DeliveryLane lane, int rowsMax, CancellationToken cancellationToken);
 
+    /// <summary>Takes over one lane of a system's delivery, as <see cref="AcquireDeliveryAsync"/> does; its cursors are those of the partitions in the lane.</summary>
+    /// <remarks>
+    /// Where the system is divided otherwise so far, it is divided anew in the same transaction: every row and cursor goes to the lane of
+    /// its customer's partition, what the lanes before have counted is shared (<see cref="LaneDivision.Divide"/>), and nothing of theirs lands any more.
+    /// </remarks>
+    /// <returns>Null: a newer definition has divided it otherwise; nothing was taken over.</returns>
+    Task<DeliveryMessage.Started?> AcquireLaneAsync(DeliveryLane lane, LaneDivision division, int rowsMax, CancellationToken cancellationToken);
+
     /// <summary>Upserts the rows and moves the cursors in one transaction, if the cursor epoch is still the mark's.</summary>
     Task<RowsAnswer> MarkAsync(DeliveryLane lane, DeliveryEffect.Mark mark, CancellationToken cancellationToken);
 

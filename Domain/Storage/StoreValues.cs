@@ -47,6 +47,12 @@ public sealed record JournalPage(int Partition, long After, long Through, Immuta
 public readonly record struct DeliveryLane(string System, int Lane = 0)
 {
     public override string ToString() => Lane == 0 ? System : $"{System}#{Lane}";
+
+    /// <summary>All lanes of a system, the first one first.</summary>
+    public static IEnumerable<DeliveryLane> Of(string system, int lanes)
+    {
+        for (var lane = 0; lane < lanes; lane++) yield return new(system, lane);
+    }
 }
 
 /// <summary>One version of the hub definition.</summary>

@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Delivery;
 namespace OrleansCrm.Grains.Interfaces.Delivery;
 
 /// <summary>Brings the links of one system, or of one lane of it, to the golden values. Key: the system's name, with <c>#lane</c> for lanes beyond the first.</summary>
+/// <remarks>What a person asks of the first lane is asked of the system: it tells the others, and answers for all.</remarks>
 [Alias("crm.IDeliveryGrain")]
 public interface IDeliveryGrain : IGrainWithStringKey
 {
@@ -39,7 +40,7 @@ public interface IDeliveryGrain : IGrainWithStringKey
     [Alias("ReadStatus")]
     Task<DeliveryStatus> ReadStatus();
 
-    /// <summary>Up to where the journal is not needed by this delivery any more, durable.</summary>
+    /// <summary>Up to where the journal is not needed by this lane any more, durable: of its own partitions.</summary>
     /// <returns>Empty: it does not run, and needs all.</returns>
     [Alias("ReadCursors")]
     Task<ImmutableArray<PartitionCursor>> ReadCursors();

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Orleans.GrainDirectory;
+using OrleansCrm.Domain.Committing;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Delivery;
@@ -27,17 +28,61 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
         return Task.CompletedTask;
     }
 
-    public async Task Pause() => await (await RunningAsync()).PauseAsync(paused: true);
+    // A person speaks of the system: its first lane tells the others.
 
-    public async Task Resume() => await (await RunningAsync()).PauseAsync(paused: false);
+    public async Task Pause() => await Task.WhenAll((await RunningAsync()).PauseAsync(paused: true), ToOthers(l => l.Pause()));
 
-    public async Task ReleaseGuard(Guarded kinds, int? next) => (await RunningAsync()).Tell(new DeliveryMessage.ReleaseGuard(kinds, next));
+    public async Task Resume() => await Task.WhenAll((await RunningAsync()).PauseAsync(paused: false), ToOthers(l => l.Resume()));
 
-    public async Task DiscardGuard(Guarded kinds) => (await RunningAsync()).Tell(new DeliveryMessage.DiscardGuard(kinds));
+    public async Task ReleaseGuard(Guarded kinds, int? next)
+    {
+        var others = Others;
+        (await RunningAsync()).Tell(new DeliveryMessage.ReleaseGuard(kinds, Share(0)));
+        await Task.WhenAll(others.Select((lane, i) => lane.ReleaseGuard(kinds, Share(i + 1))));
 
-    public async Task RetryParked(string customerId, string linkId) => (await RunningAsync()).Tell(new DeliveryMessage.RetryParked(customerId, linkId));
+        int? Share(int place) => next is { } number ? LaneDivision.Share(number, place, others.Length + 1) : null;
+    }
 
-    public async Task<DeliveryStatus> ReadStatus() => await (await RunningAsync()).ReadStatusAsync();
+    public async Task DiscardGuard(Guarded kinds)
+    {
+        (await RunningAsync()).Tell(new DeliveryMessage.DiscardGuard(kinds));
+        await ToOthers(l => l.DiscardGuard(kinds));
+    }
+
+    public async Task RetryParked(string customerId, string linkId)
+    {
+        var division = LaneDivision.Of(parts.Definitions.Current, Lane.System);
+        var lane = new DeliveryLane(Lane.System, division.LaneOf(Partitions.Of(customerId, parts.Store.Hub.Partitions)));
+        if (lane != Lane && Lane.Lane == 0) await GrainFactory.GetGrain<IDeliveryGrain>(lane.ToString()).RetryParked(customerId, linkId);
+        else (await RunningAsync()).Tell(new DeliveryMessage.RetryParked(customerId, linkId));
+    }
+
+    public async Task<DeliveryStatus> ReadStatus()
+    {
+        var status = await (await RunningAsync()).ReadStatusAsync();
+        foreach (var other in await Task.WhenAll(Others.Select(l => l.ReadStatus()))) status = Together(status, other);
+        return status;
+    }
+
+    static DeliveryStatus Together(DeliveryStatus one, DeliveryStatus other) => one with
+    {
+        IsPaused = one.IsPaused && other.IsPaused,
+        Backlog = one.Backlog + other.Backlog,
+        InFlight = one.InFlight + other.InFlight,
+        Tracked = one.Tracked + other.Tracked,
+        Held = one.Held | other.Held,
+        CircuitOpenUntil = one.CircuitOpenUntil > other.CircuitOpenUntil || other.CircuitOpenUntil is null ? one.CircuitOpenUntil : other.CircuitOpenUntil,
+        Problem = one.Problem ?? other.Problem,
+    };
+
+    DeliveryLane Lane => LaneOf(this.GetPrimaryKeyString());
+
+    // Of any lane but the first: none.
+    IDeliveryGrain[] Others => Lane is { Lane: 0 } first
+        ? [.. DeliveryLane.Of(first.System, LaneDivision.Of(parts.Definitions.Current, first.System).Lanes).Skip(1).Select(l => GrainFactory.GetGrain<IDeliveryGrain>(l.ToString()))]
+        : [];
+
+    Task ToOthers(Func<IDeliveryGrain, Task> tell) => Task.WhenAll(Others.Select(tell));
 
     public async Task<ImmutableArray<PartitionCursor>> ReadCursors() => await (await RunningAsync()).ReadCursorsAsync() is { IsDefault: false } cursors ? cursors : [];
 

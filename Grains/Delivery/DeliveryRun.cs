@@ -48,6 +48,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     static readonly WriteOutcome NotStarted = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
 
     readonly DeliveryLane _lane;
+    readonly LaneDivision _division;
     readonly OutgoingParts _parts;
     readonly ILogger _logger;
     readonly DeliveryMachine _machine;
@@ -71,13 +72,14 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     int _definition;
     int _carrying;
 
-    DeliveryRun(DeliveryLane lane, OutgoingParts parts)
+    DeliveryRun(DeliveryLane lane, LaneDivision division, OutgoingParts parts)
         : base(parts.Clock, parts.Own)
     {
         _lane = lane;
+        _division = division;
         _parts = parts;
         _logger = parts.Loggers.CreateLogger("OrleansCrm.Delivery");
-        _machine = new(lane.System, Limits);
+        _machine = new(lane.System, Limits, lane: lane.Lane);
         _customers = new(parts.Customers, parts.Definitions, parts.Own, _logger);
         _references = new(parts.Customers, lane.System, parts.Own);
         _connection = new(hub => hub.System(lane.System) is { } system ? parts.Connectors.OpenRecords(hub, system, parts.HubTime) : null);
@@ -102,8 +104,10 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     /// <exception cref="StoreUnavailableException">The store could not be reached; nothing runs.</exception>
     public static async Task<DeliveryRun> StartAsync(DeliveryLane lane, OutgoingParts parts, CancellationToken cancellationToken)
     {
-        var started = await parts.Store.AcquireDeliveryAsync(lane, Limits.Saves, cancellationToken);
-        var run = new DeliveryRun(lane, parts);
+        var division = LaneDivision.Of(parts.Definitions.Current, lane.System);
+        var started = await parts.Store.AcquireLaneAsync(lane, division, Limits.Saves, cancellationToken)
+            ?? throw new StoreUnavailableException($"A newer definition has divided {lane.System} into other lanes than the {division.Lanes} that this silo knows of. It is tried again when the silo has heard of it.");
+        var run = new DeliveryRun(lane, division, parts);
         run._logger.DeliveryStarted(run.Key, started.Epoch, started.Rows.Length);
         parts.Definitions.Changed += run.DefinitionChanged;
         run.Post(started);
@@ -194,7 +198,12 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         await _connection.DisposeAsync();
     }
 
-    void DefinitionChanged(HubDefinition hub) => Post(new DeliveryMessage.ModeChanged());
+    void DefinitionChanged(HubDefinition hub)
+    {
+        // Divided otherwise: the keeper starts the lanes that there are now.
+        if (LaneDivision.Of(hub, _lane.System).Lanes != _division.Lanes) Leave?.Invoke();
+        else Post(new DeliveryMessage.ModeChanged());
+    }
 
     protected override void Broke(Exception error) => _logger.DeliveryBroke(error, Key);
 
@@ -239,7 +248,10 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             rung = _rung;
             _rung = [];
         }
-        foreach (var (partition, sequence) in rung) messages.Add(new DeliveryMessage.Bell(partition, sequence));
+        foreach (var (partition, sequence) in rung)
+        {
+            if (_division.LaneOf(partition) == _lane.Lane) messages.Add(new DeliveryMessage.Bell(partition, sequence));
+        }
     }
 
     void Measure(DeliveryMessage message)

@@ -102,7 +102,7 @@ sealed class OutgoingKeeper(
     {
         var hub = definitions.Current;
         var owners = silos.Owners;
-        var systems = hub.Systems.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
+        var systems = hub.Systems.SelectMany(s => DeliveryLane.Of(s.Name, s.Lanes)).Select(l => l.ToString()).Where(IsMine).ToHashSet(StringComparer.Ordinal);
         var sinks = hub.Sinks.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
         var upkeep = IsMine(IUpkeepGrain.Key);
         foreach (var run in runs.All)

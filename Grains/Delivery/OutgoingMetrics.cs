@@ -37,11 +37,15 @@ public sealed class OutgoingMetrics
             CircuitState.Closed => 0,
             CircuitState.HalfOpen => 1,
             _ => 2,
-        });
+        }, worst: true);
     }
 
-    static void Gauge(Meter meter, string name, string description, LocalRuns runs, Func<RunFigures, long> read) =>
-        meter.CreateObservableGauge(name, () => runs.Figures().Select(f => new Measurement<long>(read(f), new KeyValuePair<string, object?>("system", f.Name))), description: description);
+    // The lanes of one system are told together: their sum, or the worst of them.
+    static void Gauge(Meter meter, string name, string description, LocalRuns runs, Func<RunFigures, long> read, bool worst = false) =>
+        meter.CreateObservableGauge(
+            name,
+            () => runs.Figures().GroupBy(f => f.Name, StringComparer.Ordinal).Select(g => new Measurement<long>(worst ? g.Max(read) : g.Sum(read), new KeyValuePair<string, object?>("system", g.Key))),
+            description: description);
 
     public void Written(string system, WriteKind kind, WriteOutcome outcome) =>
         _records.Add(1, new TagList { { "system", system }, { "kind", WordOf(kind) }, { "outcome", WordOf(outcome) } });

@@ -70,7 +70,7 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
                 Note(heard, (Listener.Tail, JournalStreams.TailKey), partition, reached);
                 foreach (var entry in append.Entries)
                 {
-                    foreach (var due in entry.Due) Note(heard, (Listener.System, due.System), partition, reached);
+                    foreach (var due in entry.Due) Note(heard, (Listener.System, LaneOf(due.System, partition)), partition, reached);
                     if (IsToldOutside(entry))
                     {
                         foreach (var sink in sinks) Note(heard, (Listener.Sink, sink.Name), partition, reached);
@@ -85,6 +85,9 @@ public sealed class JournalBell(ICustomerStore store, LocalRuns runs, HubDefinit
     static bool IsToldOutside(JournalEntry entry) =>
         !entry.Golden.IsEmpty || !entry.Links.IsEmpty || entry.Status is not null || entry.IsErasure || entry.Revision == 1
         || !entry.MovedIn.IsEmpty || !entry.MovedOut.IsEmpty || !entry.LinksJoined.IsEmpty;
+
+    string LaneOf(string system, int partition) =>
+        definitions.Current.System(system) is { Lanes: > 1 } divided ? new DeliveryLane(system, new LaneDivision(divided.Lanes, 0).LaneOf(partition)).ToString() : system;
 
     static bool ConcernsUpkeep(JournalEntry entry) =>
         entry.Keys is not null || entry.Status is not null || !entry.Links.IsEmpty || entry.IsErasure || !entry.MovedIn.IsEmpty || !entry.Referred.IsEmpty

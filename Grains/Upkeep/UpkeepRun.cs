@@ -360,7 +360,10 @@ sealed class UpkeepRun : ILocalRun
         var needed = (long[])_saved.Clone();
         foreach (var system in hub.Systems)
         {
-            if (!Lower(needed, await _parts.Grains.GetGrain<IDeliveryGrain>(system.Name).ReadCursors().WaitAsync(Patience, _parts.Own), system.Name)) return null;
+            var cursors = await Task.WhenAll(DeliveryLane.Of(system.Name, system.Lanes).Select(l => _parts.Grains.GetGrain<IDeliveryGrain>(l.ToString()).ReadCursors().WaitAsync(Patience, _parts.Own)));
+
+            // Each lane tells of its own partitions; one that does not run tells nothing, and needs all.
+            if (!Lower(needed, cursors.Any(c => c.IsDefaultOrEmpty) ? [] : [.. cursors.SelectMany(c => c)], system.Name)) return null;
         }
         foreach (var sink in hub.Sinks)
         {

@@ -85,6 +85,107 @@ public sealed partial class PostgresCustomerStore
 
         // In one transaction: nothing of the delivery before can land between the epoch and what is read here.
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var started = await AcquireAsync(connection, lane, rowsMax, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return started;
+    }, cancellationToken);
+
+    public Task<DeliveryMessage.Started?> AcquireLaneAsync(DeliveryLane lane, LaneDivision division, int rowsMax, CancellationToken cancellationToken) => ReadAsync<DeliveryMessage.Started?>(async connection =>
+    {
+        Bounds.EnsurePage(rowsMax);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        if (!await IsDividedAsync(connection, lane.System, division, cancellationToken)) return null;
+        var started = await AcquireAsync(connection, lane, rowsMax, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return started with { Cursors = [.. started.Cursors.Where(c => division.LaneOf(c.Partition) == lane.Lane)] };
+    }, cancellationToken);
+
+    /// <returns>False: a newer definition has divided it otherwise.</returns>
+    async Task<bool> IsDividedAsync(NpgsqlConnection connection, string system, LaneDivision division, CancellationToken cancellationToken)
+    {
+        // There is a row in any case, for whoever comes at the same time to wait for.
+        LaneDivision known;
+        await using (var read = new NpgsqlCommand(
+            """
+            INSERT INTO delivery_lanes AS l (system, lanes, definition) VALUES ($1, 1, 0)
+            ON CONFLICT (system) DO UPDATE SET lanes = l.lanes RETURNING lanes, definition
+            """, connection)
+        { Parameters = { Text(system) } })
+        {
+            await using var row = await read.ExecuteReaderAsync(cancellationToken);
+            await row.ReadAsync(cancellationToken);
+            known = new(row.GetInt32(0), row.GetInt32(1));
+        }
+        if (known.Lanes != division.Lanes)
+        {
+            if (known.DefinitionVersion > division.DefinitionVersion) return false;
+            await DivideAsync(connection, system, division, cancellationToken);
+        }
+        if (known.DefinitionVersion >= division.DefinitionVersion && known.Lanes == division.Lanes) return true;
+        await using var write = new NpgsqlCommand("UPDATE delivery_lanes SET lanes = $2, definition = $3 WHERE system = $1", connection)
+        {
+            Parameters = { Text(system), Value(division.Lanes), Value(division.DefinitionVersion) },
+        };
+        await write.ExecuteNonQueryAsync(cancellationToken);
+        return true;
+    }
+
+    async Task DivideAsync(NpgsqlConnection connection, string system, LaneDivision division, CancellationToken cancellationToken)
+    {
+        var former = new List<Brakes>();
+        await using (var read = new NpgsqlCommand("SELECT brakes FROM delivery WHERE system = $1 ORDER BY lane FOR UPDATE", connection) { Parameters = { Text(system) } })
+        {
+            await using var row = await read.ExecuteReaderAsync(cancellationToken);
+            while (await row.ReadAsync(cancellationToken))
+            {
+                if (!row.IsDBNull(0)) former.Add(BrakesJson.Read(row.GetString(0)));
+            }
+        }
+        var cursors = new SortedDictionary<int, long>();
+        await using (var read = new NpgsqlCommand("SELECT partition, min(sequence) FROM delivery_cursor WHERE system = $1 GROUP BY partition", connection) { Parameters = { Text(system) } })
+        {
+            await using var row = await read.ExecuteReaderAsync(cancellationToken);
+            while (await row.ReadAsync(cancellationToken)) cursors[row.GetInt32(0)] = row.GetInt64(1);
+        }
+        var moving = new List<(int From, string CustomerId, int To)>();
+        await using (var read = new NpgsqlCommand("SELECT DISTINCT lane, customer_id FROM due_link WHERE system = $1", connection) { Parameters = { Text(system) } })
+        {
+            await using var row = await read.ExecuteReaderAsync(cancellationToken);
+            while (await row.ReadAsync(cancellationToken))
+            {
+                var to = division.LaneOf(Partitions.Of(row.GetString(1), Hub.Partitions));
+                if (to != row.GetInt32(0)) moving.Add((row.GetInt32(0), row.GetString(1), to));
+            }
+        }
+
+        await using var divide = new NpgsqlBatch(connection);
+        divide.BatchCommands.Add(new("UPDATE delivery SET epoch = epoch + 1, brakes = NULL WHERE system = $1") { Parameters = { Text(system) } });
+        var brakes = division.Divide(former);
+        for (var lane = 0; lane < brakes.Length; lane++)
+        {
+            divide.BatchCommands.Add(new("INSERT INTO delivery (system, lane, epoch, brakes) VALUES ($1, $2, 1, $3) ON CONFLICT (system, lane) DO UPDATE SET brakes = excluded.brakes")
+            {
+                Parameters = { Text(system), Value(lane), Text(BrakesJson.Write(brakes[lane])) },
+            });
+        }
+        divide.BatchCommands.Add(new("DELETE FROM delivery_cursor WHERE system = $1") { Parameters = { Text(system) } });
+        divide.BatchCommands.Add(new("INSERT INTO delivery_cursor (system, lane, partition, sequence) SELECT $1, x.lane, x.partition, x.sequence FROM unnest($2::int[], $3::int[], $4::bigint[]) AS x(lane, partition, sequence)")
+        {
+            Parameters = { Text(system), Value<int[]>([.. cursors.Keys.Select(division.LaneOf)]), Value<int[]>([.. cursors.Keys]), Value<long[]>([.. cursors.Values]) },
+        });
+        divide.BatchCommands.Add(new(
+            """
+            UPDATE due_link d SET lane = x.target FROM unnest($2::int[], $3::text[], $4::int[]) AS x(lane, customer_id, target)
+            WHERE d.system = $1 AND d.lane = x.lane AND d.customer_id = x.customer_id
+            """)
+        {
+            Parameters = { Text(system), Value<int[]>([.. moving.Select(m => m.From)]), Texts([.. moving.Select(m => m.CustomerId)]), Value<int[]>([.. moving.Select(m => m.To)]) },
+        });
+        await divide.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    async Task<DeliveryMessage.Started> AcquireAsync(NpgsqlConnection connection, DeliveryLane lane, int rowsMax, CancellationToken cancellationToken)
+    {
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new(
             """
@@ -109,9 +210,8 @@ public sealed partial class PostgresCustomerStore
             await row.NextResultAsync(cancellationToken);
             while (await row.ReadAsync(cancellationToken)) rows.Add(ReadRow(row));
         }
-        await transaction.CommitAsync(cancellationToken);
         return new DeliveryMessage.Started(epoch, [.. cursors.Select((s, p) => new PartitionCursor(p, s))], rows.ToImmutable(), brakes);
-    }, cancellationToken);
+    }
 
     public Task<RowsAnswer> MarkAsync(DeliveryLane lane, DeliveryEffect.Mark mark, CancellationToken cancellationToken) => FencedAsync(MarkSql, lane, mark.Epoch, mark.Rows, parameters =>
     {

@@ -15,30 +15,111 @@ public sealed partial class SqliteCustomerStore
     public Task<DeliveryMessage.Started> AcquireDeliveryAsync(DeliveryLane lane, int rowsMax, CancellationToken cancellationToken)
     {
         Bounds.EnsurePage(rowsMax);
+        return WriteAsync(WriteTurn.Background, session => Acquire(session, lane, rowsMax));
+    }
+
+    public Task<DeliveryMessage.Started?> AcquireLaneAsync(DeliveryLane lane, LaneDivision division, int rowsMax, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(rowsMax);
         return WriteAsync(WriteTurn.Background, session =>
         {
-            long epoch;
-            Brakes? brakes;
-            using (var row = session.Query(
-                """
-                INSERT INTO delivery (system, lane, epoch) VALUES ($1, $2, 1)
-                ON CONFLICT (system, lane) DO UPDATE SET epoch = epoch + 1 RETURNING epoch, brakes
-                """,
-                lane.System, lane.Lane))
-            {
-                row.Read();
-                epoch = row.GetInt64(0);
-                brakes = TextOrNull(row, 1) is { } text ? BrakesJson.Read(text) : null;
-            }
-            var cursors = new long[Hub.Partitions];
-            using (var row = session.Query("SELECT partition, sequence FROM delivery_cursor WHERE system = $1 AND lane = $2", lane.System, lane.Lane))
-            {
-                while (row.Read()) cursors[row.GetInt32(0)] = row.GetInt64(1);
-            }
-            var rows = Rows(session.Query(
-                $"SELECT {DueColumns} FROM due_link WHERE system = $1 AND lane = $2 AND state <> 'parked' ORDER BY priority, next_attempt LIMIT $3", lane.System, lane.Lane, rowsMax));
-            return new DeliveryMessage.Started(epoch, [.. cursors.Select((s, p) => new PartitionCursor(p, s))], rows, brakes);
+            if (!IsDivided(session, lane.System, division)) return null;
+            var started = Acquire(session, lane, rowsMax);
+            return started with { Cursors = [.. started.Cursors.Where(c => division.LaneOf(c.Partition) == lane.Lane)] };
         });
+    }
+
+    DeliveryMessage.Started Acquire(SqliteSession session, DeliveryLane lane, int rowsMax)
+    {
+        long epoch;
+        Brakes? brakes;
+        using (var row = session.Query(
+            """
+            INSERT INTO delivery (system, lane, epoch) VALUES ($1, $2, 1)
+            ON CONFLICT (system, lane) DO UPDATE SET epoch = epoch + 1 RETURNING epoch, brakes
+            """,
+            lane.System, lane.Lane))
+        {
+            row.Read();
+            epoch = row.GetInt64(0);
+            brakes = TextOrNull(row, 1) is { } text ? BrakesJson.Read(text) : null;
+        }
+        var cursors = new long[Hub.Partitions];
+        using (var row = session.Query("SELECT partition, sequence FROM delivery_cursor WHERE system = $1 AND lane = $2", lane.System, lane.Lane))
+        {
+            while (row.Read()) cursors[row.GetInt32(0)] = row.GetInt64(1);
+        }
+        var rows = Rows(session.Query(
+            $"SELECT {DueColumns} FROM due_link WHERE system = $1 AND lane = $2 AND state <> 'parked' ORDER BY priority, next_attempt LIMIT $3", lane.System, lane.Lane, rowsMax));
+        return new DeliveryMessage.Started(epoch, [.. cursors.Select((s, p) => new PartitionCursor(p, s))], rows, brakes);
+    }
+
+    /// <returns>False: a newer definition has divided it otherwise.</returns>
+    bool IsDivided(SqliteSession session, string system, LaneDivision division)
+    {
+        var known = LaneDivision.One;
+        using (var row = session.Query("SELECT lanes, definition FROM delivery_lanes WHERE system = $1", system))
+        {
+            if (row.Read()) known = new(row.GetInt32(0), row.GetInt32(1));
+        }
+        if (known.Lanes != division.Lanes)
+        {
+            if (known.DefinitionVersion > division.DefinitionVersion) return false;
+            Divide(session, system, division);
+        }
+        else if (known.DefinitionVersion >= division.DefinitionVersion || known == LaneDivision.One)
+        {
+            return true;
+        }
+        session.Execute(
+            """
+            INSERT INTO delivery_lanes (system, lanes, definition) VALUES ($1, $2, $3)
+            ON CONFLICT (system) DO UPDATE SET lanes = excluded.lanes, definition = excluded.definition
+            """,
+            system, division.Lanes, division.DefinitionVersion);
+        return true;
+    }
+
+    void Divide(SqliteSession session, string system, LaneDivision division)
+    {
+        var former = new List<Brakes>();
+        using (var row = session.Query("SELECT brakes FROM delivery WHERE system = $1 AND brakes IS NOT NULL ORDER BY lane", system))
+        {
+            while (row.Read()) former.Add(BrakesJson.Read(row.GetString(0)));
+        }
+        session.Execute("UPDATE delivery SET epoch = epoch + 1, brakes = NULL WHERE system = $1", system);
+        var brakes = division.Divide(former);
+        for (var lane = 0; lane < brakes.Length; lane++)
+        {
+            session.Execute(
+                "INSERT INTO delivery (system, lane, epoch, brakes) VALUES ($1, $2, 1, $3) ON CONFLICT (system, lane) DO UPDATE SET brakes = excluded.brakes",
+                system, lane, BrakesJson.Write(brakes[lane]));
+        }
+
+        var cursors = new SortedDictionary<int, long>();
+        using (var row = session.Query("SELECT partition, min(sequence) FROM delivery_cursor WHERE system = $1 GROUP BY partition", system))
+        {
+            while (row.Read()) cursors[row.GetInt32(0)] = row.GetInt64(1);
+        }
+        session.Execute("DELETE FROM delivery_cursor WHERE system = $1", system);
+        foreach (var (partition, sequence) in cursors)
+        {
+            session.Execute("INSERT INTO delivery_cursor (system, lane, partition, sequence) VALUES ($1, $2, $3, $4)", system, division.LaneOf(partition), partition, sequence);
+        }
+
+        var moving = new List<(int From, string CustomerId, int To)>();
+        using (var row = session.Query("SELECT DISTINCT lane, customer_id FROM due_link WHERE system = $1", system))
+        {
+            while (row.Read())
+            {
+                var to = division.LaneOf(Partitions.Of(row.GetString(1), Hub.Partitions));
+                if (to != row.GetInt32(0)) moving.Add((row.GetInt32(0), row.GetString(1), to));
+            }
+        }
+        foreach (var (from, customer, to) in moving)
+        {
+            session.Execute("UPDATE OR REPLACE due_link SET lane = $4 WHERE system = $1 AND lane = $2 AND customer_id = $3", system, from, customer, to);
+        }
     }
 
     public Task<RowsAnswer> MarkAsync(DeliveryLane lane, DeliveryEffect.Mark mark, CancellationToken cancellationToken) => FencedAsync(lane, mark.Epoch, session =>

@@ -28,11 +28,13 @@ public sealed class EntryDigestTests
 
     [Fact]
     public void What_a_person_released_goes_before_others() =>
-        Assert.Equal(new EntryDigest(true, DeliveryPriority.People), EntryDigest.Of(Bare with { Troubles = [new("1.1", "", null)] }));
+        Assert.Equal(new EntryDigest(true, DeliveryPriority.People), EntryDigest.Of(Bare with { Troubles = [new("1.1", "email", new(TroubleKind.Watched, Domain.Delivery.Advice.Released, 1))] }));
 
     [Fact]
-    public void What_waited_for_another_record_goes_with_live_edits() =>
-        Assert.Equal(new EntryDigest(true, DeliveryPriority.Live), EntryDigest.Of(Bare with { Troubles = [new("1.1", "email", null)] }));
+    public void What_only_waited_for_another_customer_is_a_live_edits_work() =>
+        Assert.Equal(
+            [DeliveryPriority.Live, DeliveryPriority.Live],
+            new[] { Bare with { Troubles = [new("1.1", "email", null)] }, Bare with { Referred = [new("a/b/1", "cus_1", ["email"])] } }.Select(e => EntryDigest.Of(e).Priority));
 
     [Fact]
     public void What_a_new_definition_decided_waits_for_live_edits() =>

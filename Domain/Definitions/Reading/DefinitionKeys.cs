@@ -373,6 +373,8 @@ static class SystemKeys
 
     public static readonly Key<Record> Budget = new("budget", BudgetKeys.Shape, "The calls that the hub may make.", "{ perSecond: 19, burst: 190 }", "as in budget");
 
+    public static readonly Key<int> Lanes = new("lanes", new WholeNumberKind(1, SystemDefinition.LanesMax), "Lanes into which the system's customers are divided, each delivered by itself, on any silo. Guard and budget are shared among them: none of their limits may be smaller.", "4", Say.Limit(Usual.Lanes));
+
     public static readonly Key<ImmutableArray<Placed<Setting>>> Settings = new("settings", new SettingsKind(), "Settings of the connector. Secrets are references (env:NAME, file:/path), never values.", "{ instanceUrl: https://acme.my.salesforce.com }");
 
     public static readonly Key<ImmutableArray<Placed<Setting>>> Auth = new("auth", new SettingsKind(), "How the connector signs in; the same as settings under 'auth'.", "{ clientId: env:SF_CLIENT_ID, clientSecret: env:SF_CLIENT_SECRET }");
@@ -385,7 +387,7 @@ static class SystemKeys
         "The system's objects by their names there. New customers of a record type are created under its first one.", "{ Contact: { recordType: person, fields: { email: Email } } }", words: "mappings by the system's object");
 
     public static readonly Shape Shape = new("system", "One configured instance of an outside application.",
-        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, ReferenceWait, Guard, Retry, Budget, Settings, Auth, Rest, Was, Mappings]);
+        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, ReferenceWait, Guard, Retry, Budget, Lanes, Settings, Auth, Rest, Was, Mappings]);
 }
 
 static class SinkKeys

@@ -12,7 +12,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
         var record = declared.Value;
         var usual = new SystemDefinition("", "", []);
         var mappings = record.Map(SystemKeys.Mappings).Select(Mapping).OfType<MappingDefinition>().ToImmutableArray();
-        return new SystemDefinition(declared.Name, record.Get(SystemKeys.Connector, ""), mappings)
+        var system = new SystemDefinition(declared.Name, record.Get(SystemKeys.Connector, ""), mappings)
         {
             Mode = record.Get(SystemKeys.Mode, usual.Mode),
             Binding = record.Find(SystemKeys.Binding),
@@ -27,7 +27,26 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Settings = ConnectorSettings.Of(record.List(SystemKeys.Settings), record.List(SystemKeys.Auth), errors),
             Rest = RestReader.Read(record, errors),
             Was = [.. record.List(SystemKeys.Was).Select(w => w.Value)],
+            Lanes = record.Get(SystemKeys.Lanes, usual.Lanes),
         };
+        if (system.Lanes > 1 && TooSmallForLanes(system) is { } limit)
+            errors.Add(record.PlaceOf(SystemKeys.Lanes), $"{limit.Name} ({limit.Value}) cannot be shared among {system.Lanes} lanes.", $"Raise {limit.Name} to {system.Lanes}, or declare at most {limit.Value} lanes.");
+        return system;
+    }
+
+    // A lane without a share would hold its customers for ever. A guard of nothing is meant to.
+    static (string Name, int Value)? TooSmallForLanes(SystemDefinition system)
+    {
+        (string Name, int? Value)[] limits =
+        [
+            ("guard.creates", system.Guard.Creates), ("guard.clears", system.Guard.Clears), ("guard.deletes", system.Guard.Deletes), ("guard.changes", system.Guard.Changes),
+            ("guard.merges", system.Guard.Merges), ("budget.burst", system.Budget.Burst), ("budget.perDay", system.Budget.PerDay), ("budget.concurrency", system.Budget.Concurrency),
+        ];
+        foreach (var (name, value) in limits)
+        {
+            if (value is > 0 and var number && number < system.Lanes) return (name, number);
+        }
+        return null;
     }
 
     FrozenDictionary<string, ActorKind> Actors(Record record)

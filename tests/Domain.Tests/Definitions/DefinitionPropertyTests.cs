@@ -246,6 +246,7 @@ public sealed class DefinitionPropertyTests
                 Mode = mode,
                 ClockTolerance = span,
                 MaxCallTime = span,
+                ReferenceWait = span,
                 Retry = new RetryPolicy { MaxRetries = retries, Backoff = backoff, Delay = span, MaxDelay = span + span },
                 Guard = new GuardDefinition { Creates = creates, Window = TimeSpan.FromMinutes(1) + span },
                 Budget = new BudgetDefinition { Burst = retries + 1, Floor = 0.25, PerSecond = rate },

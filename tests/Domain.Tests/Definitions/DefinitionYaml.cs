@@ -43,6 +43,8 @@ static class DefinitionYaml
                 mode: {Word(system.Mode)}
                 clockTolerance: {Iso(system.ClockTolerance)}
                 maxCallTime: {Iso(system.MaxCallTime)}
+                referenceWait: {Iso(system.ReferenceWait)}
+                lanes: {system.Lanes}
                 retryPolicy: {"{"} maxRetries: {system.Retry.MaxRetries}, backoff: {Word(system.Retry.Backoff)}, delay: {Iso(system.Retry.Delay)}, maxDelay: {Iso(system.Retry.MaxDelay)} {"}"}
                 guard: {"{"} creates: {system.Guard.Creates?.ToString(CultureInfo.InvariantCulture) ?? "none"}, window: {Iso(system.Guard.Window)} {"}"}
                 budget: {"{"} burst: {system.Budget.Burst}, floor: {system.Budget.Floor} {(system.Budget.PerSecond is { } rate ? string.Create(CultureInfo.InvariantCulture, $", perSecond: {rate}") : "")} {"}"}
