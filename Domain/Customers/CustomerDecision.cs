@@ -180,12 +180,10 @@ public sealed partial class CustomerDecision
         // Of what was said, wherever it leads by now: a retry is the same edit.
         var contentHash = HashContent(edit);
         edit = Led(edit, offer.Referrals);
-        foreach (var recent in RecentOf(link))
+        if (RecentOf(link, idHash) is { } recent && (recent.ContentHash != contentHash || _hub.Planted != PlantedFault.RestampRetries))
         {
-            if (recent.IdHash != idHash) continue;
-            if (recent.ContentHash == contentHash && _hub.Planted != PlantedFault.RestampRetries) _offers.Add((ticket, edit, link.Id));
-            else if (recent.ContentHash != contentHash) _answers.Add((ticket, new OfferAnswer(EditOutcome.Refused, _before?.Revision ?? 0, [], "edit-id-reused")));
-            else continue;
+            if (recent.ContentHash == contentHash) _offers.Add((ticket, edit, link.Id));
+            else _answers.Add((ticket, new OfferAnswer(EditOutcome.Refused, _before?.Revision ?? 0, [], "edit-id-reused")));
             return;
         }
         var by = Evidence(edit, offer.ReceivedAt, link);
@@ -325,14 +323,18 @@ public sealed partial class CustomerDecision
     static Link Blank(LinkChange change) =>
         new() { Id = change.LinkId, System = change.System, Object = change.Object, ExternalId = change.ExternalId, State = change.State, Epoch = change.Epoch };
 
-    ImmutableArray<RecentEdit> RecentOf(Link link)
+    /// <summary>An edit of this id that the record has taken; null: none that it remembers.</summary>
+    RecentEdit? RecentOf(Link link, ulong idHash)
     {
-        var recent = link.Recent;
+        foreach (var recent in link.Recent.AsSpan())
+        {
+            if (recent.IdHash == idHash) return recent;
+        }
         foreach (var edit in _edits)
         {
-            if (edit.LinkId == link.Id) recent = recent.Add(edit.Recent);
+            if (edit.Recent.IdHash == idHash && edit.LinkId == link.Id) return edit.Recent;
         }
-        return recent;
+        return null;
     }
 
     // ---- What became of our writes ----
