@@ -217,7 +217,7 @@ public sealed class FieldEvidence
         if (rules.HasMarks && by.IsChange && by.Actor.Kind is not (ActorKind.Unknown or ActorKind.Hub)) return false;
         foreach (var write in Writes)
         {
-            if (!MaySay(write, value, rules, aspect: null) || IsBefore(by, write.Intent, rules) || (write.IsGivenUp && IsAfter(by, write.Intent, rules))) continue;
+            if (!MaySay(write, value, rules, aspect: null) || IsBefore(by, write.Intent, rules) || (write.IsUnseen && IsAfter(by, write.Intent, rules))) continue;
             if (!IsReplaced(index, write, rules, aspect: null, echoes, surely: true)) return true;
         }
         return false;
@@ -409,7 +409,7 @@ public sealed class FieldEvidence
     {
         foreach (var write in Writes)
         {
-            if (!write.IsGivenUp && !write.Intent.IsReadBack && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
+            if (!write.IsUnseen && !write.Intent.IsReadBack && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
         }
         return true;
     }
@@ -488,9 +488,9 @@ public sealed class FieldEvidence
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
         if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
-        // A write that was given up took effect within the longest call time or not at all. Its report may come at any time later, but
+        // A write that was never seen there took effect within the longest call time or not at all. Its report may come at any time later, but
         // speaks of a time within: what was there after that, once we had seen something else, somebody has set.
-        if (write.IsGivenUp && IsAfter(statement.By, write.Intent, rules)) return false;
+        if (write.IsUnseen && IsAfter(statement.By, write.Intent, rules)) return false;
         return !IsReplaced(index, write, rules, aspect, echoes, surely: false);
     }
 
@@ -557,8 +557,9 @@ public sealed class FieldEvidence
         if (write.Value == value) return true;
         if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, rules));
         if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
-        // A report may overtake our receipt: until the end is known, what this system makes of our value is ours.
-        if (write.Intent.MayStillTakeEffect) return true;
+        // A report may overtake our receipt: until the end is known, what this system makes of our value is ours. So it is where no answer
+        // told and a read came too late to show it.
+        if (write.Intent.MayStillTakeEffect || write.IsUnseen) return true;
 
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
         for (var i = 0; i < Statements.Length; i++)

@@ -393,7 +393,13 @@ public sealed partial class CustomerDecision
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
             if (link.Troubles.Get(name) is { Kind: TroubleKind.Waiting }) _troubles.Add(new(link.Id, name, null));
-            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
+            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
+            if (value == write.Value)
+            {
+                // Of a write whose end no answer told, that it was seen has to be kept: else somebody may have replaced what was made of it.
+                if (readBack && write.Rendering is null) receipts.Add(new(name, value, Refused: false));
+                continue;
+            }
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
                 receipts.Add(new(name, null, Refused: true));

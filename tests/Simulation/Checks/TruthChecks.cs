@@ -252,7 +252,7 @@ sealed partial class World
             if (plan.Reports == ReportForm.Changes && at < intent.Start.UtcTicks - near) continue;
 
             // A write that was given up explains nothing from after the longest call time.
-            var lasts = !write.IsGivenUp && plan.Reports != ReportForm.Changes;
+            var lasts = !write.IsUnseen && plan.Reports != ReportForm.Changes;
             if (lasts || at <= end.UtcTicks + near) return true;
         }
         return false;
