@@ -46,8 +46,19 @@ public sealed class FieldResolver
         }
         var field = _type.Field(unit)!;
         if (field.Scope == FieldScope.Link) return;
-        var hold = _customer.Golden.Get(unit)?.Hold;
-        results.Add(new(unit, ResolveField(field, field.Policy, hold)));
+        results.Add(new(unit, ResolveField(field, field.Policy, HoldOf(unit))));
+    }
+
+    /// <summary>What was said until then has no effect on a unit, since its policy has changed; null: all that was said counts. A group is held as one, also where not all of it was determined then.</summary>
+    public Stamp? HoldOf(string unit)
+    {
+        if (_type.Group(unit) is not { } group) return _customer.Golden.Get(unit)?.Hold;
+        Stamp? latest = null;
+        foreach (var name in group.Fields)
+        {
+            if (_customer.Golden.Get(name)?.Hold is { } hold && !(hold <= latest)) latest = hold;
+        }
+        return latest;
     }
 
     Winner? ResolveField(FieldDefinition field, FieldPolicy policy, Stamp? hold)
@@ -339,7 +350,7 @@ public sealed class FieldResolver
             return;
         }
         var first = policy.Strategy == Strategy.First;
-        var hold = _customer.Golden.Get(group.Fields[0])?.Hold;
+        var hold = HoldOf(group.Name);
         _candidates.Clear();
         foreach (var link in _customer.Links)
         {
