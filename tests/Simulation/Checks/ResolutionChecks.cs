@@ -25,7 +25,7 @@ sealed partial class World
                 if (!(entry.Links.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Status is null)) continue;
                 foreach (var golden in entry.Golden)
                 {
-                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
+                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
                     if (ShowsALaterWord(id, entry, golden) || MayBeANo(id, entry, golden)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
@@ -64,7 +64,7 @@ sealed partial class World
     }
 
     /// <summary>
-    /// An echo shows that our value held when it was saved. Where somebody set the record's older value again after that, the echo is
+    /// An echo shows that our value held when it was saved. Where somebody, or automation in a later transaction of ours, set another value after that, the echo is
     /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs. So it is where the echo shows
     /// that the system keeps our value as it is: then another spelling that a read had found was somebody's.
     /// </summary>
@@ -89,7 +89,7 @@ sealed partial class World
                     if (isSet && save.Version <= echoed.Version) continue;
                     foreach (var saved in save.Fields)
                     {
-                        if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow) || saved.Before == saved.After) continue;
+                        if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow or Saver.Trigger) || saved.Before == saved.After) continue;
 
                         // That a member was taken away the echo tells by having been there, which is no claim of its own.
                         if (isSet || claims.Any(c => c.Value == saved.After && !known.Any(k => k.Value == c.Value && k.Stamp == c.Stamp))) return true;
@@ -148,9 +148,9 @@ sealed partial class World
     }
 
     /// <summary>A group goes as one: news of another of its parts may move this one along.</summary>
-    bool SiblingHasNews(string recordType, JournalEntry entry, string field)
+    bool SiblingHasNews(JournalEntry entry, string field)
     {
-        var type = Newest.RecordType(recordType)!;
+        var type = TypeOf(entry);
 
         // An owner's condition on another field decides anew when that one changes.
         var policy = PolicyOf(type, field);
