@@ -375,8 +375,8 @@ public sealed class FieldEvidence
             if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit)
             {
                 // When a write was taken its answer tells. When one took effect that was settled by a read, or given up, only its echo tells, and
-                // so that what comes first after it was not always there.
-                if (claims.Count == 0 && between is null && IsOfUntold(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                // so that what comes after it was not always there.
+                if (IsOfUntold(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
                 continue;
             }
             if (!rules.Counts(statement))
