@@ -564,7 +564,7 @@ public sealed class FieldEvidence
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
         for (var i = 0; i < Statements.Length; i++)
         {
-            if (Statements[i].Value == value && IsTied(i, write)) return true;
+            if (Statements[i].Value == value && IsTied(i, write, rules)) return true;
         }
         return false;
     }
@@ -580,14 +580,15 @@ public sealed class FieldEvidence
     }
 
     // Our mark on a report of the whole record says that the last save was ours, not that each of its values is: what somebody else
-    // reported first, after we wrote, is theirs; and so is another spelling than the one that the system is known to make of ours.
-    bool IsTied(int index, FieldIntent write)
+    // reported first, after we wrote, is theirs; and so is another spelling than the one that the system is known to make of ours, or any
+    // where it is known to keep ours.
+    bool IsTied(int index, FieldIntent write, FieldRules rules)
     {
         var by = Statements[index].By;
         if (by.Version is { } version && version == write.Intent.SavedVersion) return true;
         if (by.Actor.Kind != ActorKind.Hub) return false;
         if (by.IsChange) return true;
-        if (write.Rendering is not null) return false;
+        if (write.Rendering is not null || IsKept(write, rules)) return false;
         for (var i = 0; i < index; i++)
         {
             var earlier = Statements[i];
