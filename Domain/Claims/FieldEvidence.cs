@@ -558,8 +558,8 @@ public sealed class FieldEvidence
         if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, rules));
         if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
         // A report may overtake our receipt: until the end is known, what this system makes of our value is ours. So it is where no answer
-        // told and a read came too late to show it.
-        if (write.Intent.MayStillTakeEffect || write.IsUnseen) return true;
+        // told and a read came too late to show it. Unless reports show that it makes nothing else of it.
+        if (write.Intent.MayStillTakeEffect || write.IsUnseen) return !IsKept(write, rules);
 
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
         for (var i = 0; i < Statements.Length; i++)
