@@ -587,6 +587,11 @@ public sealed class FieldEvidence
         var by = Statements[index].By;
         if (by.Version is { } version && version == write.Intent.SavedVersion) return true;
         if (by.Actor.Kind != ActorKind.Hub) return false;
+        // It is another write's very value: then the mark is that one's.
+        foreach (var other in Writes)
+        {
+            if (other.Value == Statements[index].Value && !IsOlder(by, other.Intent)) return false;
+        }
         if (by.IsChange) return true;
         if (write.Rendering is not null || IsKept(write, rules)) return false;
         for (var i = 0; i < index; i++)
