@@ -269,12 +269,12 @@ public sealed class FieldEvidence
     public bool Shows(FieldIntent write, FieldValue value, FieldRules rules) => Matches(write, value, rules, aspect: null);
 
     /// <summary>Whether the record is known to have held an aspect of the value (a member of a set) before it claimed to hold none: only then was it taken away there.</summary>
-    public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect)
+    public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect, FieldRules rules)
     {
         foreach (var statement in Statements)
         {
-            // Times may be of two clocks: what was there because of a write that we announced after hearing of the other was not there before.
-            if (statement.By.Version > none.LastBy.Version || IsLaterWrite(statement, none.LastBy)) continue;
+            // Times may be of two clocks, or rounded: what is there because of a write of ours was not there before what may have crossed it.
+            if (statement.By.Version > none.LastBy.Version || MayComeOfLater(statement, none.LastBy, rules)) continue;
             if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
         }
         foreach (var write in Writes)
@@ -285,11 +285,13 @@ public sealed class FieldEvidence
         return false;
     }
 
-    bool IsLaterWrite(Statement statement, EditEvidence than)
+    bool MayComeOfLater(Statement statement, EditEvidence than, FieldRules rules)
     {
         foreach (var write in Writes)
         {
-            if (write.Value == statement.Value && IsOlder(than, write.Intent) && !IsOlder(statement.By, write.Intent)) return true;
+            if (write.Value != statement.Value || IsOlder(statement.By, write.Intent)) continue;
+            // A change and a look round their times each in its own way.
+            if (IsOlder(than, write.Intent) || (statement.By.IsChange != than.IsChange && !IsLater(than, statement.By, rules))) return true;
         }
         return false;
     }

@@ -185,7 +185,7 @@ public static class Forgetting
             {
                 FieldValue Member(FieldValue value) => FieldResolver.MemberOf(rules.Field, value, key);
                 var ofMember = evidence.ClaimsOf(rules, Member);
-                claims.Add(ofMember.IsEmpty ? (null, false) : (ofMember[^1], evidence.HeldBefore(ofMember[^1], Member)));
+                claims.Add(ofMember.IsEmpty ? (null, false) : (ofMember[^1], evidence.HeldBefore(ofMember[^1], Member, rules)));
             }
             return new(claims.ToImmutable(), refused);
         }

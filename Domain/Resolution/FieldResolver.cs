@@ -164,7 +164,7 @@ public sealed class FieldResolver
                 FieldValue Member(FieldValue value) => MemberOf(field, value, key);
                 var claims = evidence.ClaimsOf(rules, Member);
                 if (claims.IsEmpty) continue;
-                if (claims[^1].Value.IsCleared && !evidence.HeldBefore(claims[^1], Member) && _hub.Planted != PlantedFault.AbsentIsRemoved) continue;
+                if (claims[^1].Value.IsCleared && !evidence.HeldBefore(claims[^1], Member, rules) && _hub.Planted != PlantedFault.AbsentIsRemoved) continue;
                 if (claims[^1].Value.IsCleared && _hub.Planted == PlantedFault.UnionWithoutRemoval) continue;
                 Offer(link, claims[^1], policy, hold, clearedMayWin: true);
             }

@@ -71,7 +71,7 @@ public sealed class ForgettingTests
 
         var claims = evidence.ClaimsOf(rules, set => set.Members().Contains(FieldValue.Text("b")) ? FieldValue.Text("b") : FieldValue.Cleared);
         Assert.True(claims[^1].Value.IsCleared);
-        Assert.True(evidence.HeldBefore(claims[^1], set => set.Members().Contains(FieldValue.Text("b")) ? FieldValue.Text("b") : FieldValue.Cleared));
+        Assert.True(evidence.HeldBefore(claims[^1], set => set.Members().Contains(FieldValue.Text("b")) ? FieldValue.Text("b") : FieldValue.Cleared, rules));
     }
 
     [Fact]
