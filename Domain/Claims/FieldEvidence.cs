@@ -320,14 +320,14 @@ public sealed class FieldEvidence
         return false;
     }
 
-    /// <summary>How often the system took this very golden value, of the writes that are still known.</summary>
+    /// <summary>How often this very golden value was written, of the writes that are still known; where the system told that it did not keep the value, for whichever golden version.</summary>
     /// <param name="after">Only writes announced after this revision.</param>
-    public int TimesTaken(FieldValue value, long goldenVersion, long after)
+    public int TimesWritten(FieldValue value, long goldenVersion, long after)
     {
         var times = 0;
         foreach (var write in Writes)
         {
-            if (write.Intent.State == IntentState.Done && write.Intent.Id > after && write.GoldenVersion == goldenVersion && write.Value == value) times++;
+            if (write.Intent.State == IntentState.Done && write.Intent.Id > after && write.Value == value && (write.GoldenVersion == goldenVersion || write.IsRefusalTold)) times++;
         }
         return times;
     }

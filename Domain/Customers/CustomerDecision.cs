@@ -821,7 +821,10 @@ public sealed partial class CustomerDecision
     }
 
     /// <summary>Holds fields that are about to be written once more although the system has taken that very golden value again and again.</summary>
-    /// <remarks>Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded.</remarks>
+    /// <remarks>
+    /// Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded. So they are
+    /// where automation answers each of our writes with another value, which is golden until the system reports the first again.
+    /// </remarks>
     /// <returns>Whether there are any.</returns>
     bool CountRepeats(Customer planned)
     {
@@ -835,7 +838,7 @@ public sealed partial class CustomerDecision
             {
                 var trouble = link.Troubles.Get(write.Field);
                 var after = trouble is { Code: Advice.Released } ? trouble.LastIntent : 0;
-                if (link.Fields.Get(write.Field)?.TimesTaken(write.Value, write.Version, after) is not { } times || times < most) continue;
+                if (link.Fields.Get(write.Field)?.TimesWritten(write.Value, write.Version, after) is not { } times || times < most) continue;
                 _troubles.Add(new(link.Id, write.Field, new(TroubleKind.Contested, Advice.Contested, write.Version, times, trouble?.LastIntent ?? 0)));
                 any = true;
             }
