@@ -73,20 +73,22 @@ sealed partial class World
     {
         var before = FoldTo(customerId, entry.Revision - 1);
         var after = FoldTo(customerId, entry.Revision);
-        var type = Newest.RecordType(after.RecordType)!;
+        var type = TypeOf(entry);
         var parts = type.Field(change.Field)?.Group is { } group ? type.Group(group)!.Fields : [change.Field];
         foreach (var edit in entry.Edits)
         {
-            if (SaveOf(edit.By.EditId, out var record, out _) is not { } echoed || after.Link(edit.LinkId) is not { } link) continue;
+            if (SaveOf(edit.By.EditId, out var record, out var system) is not { } echoed || after.Link(edit.LinkId) is not { } link) continue;
+            // Without time and version what came later counts as said later, though somebody else's report may merely have been overtaken.
+            var isOrdered = system!.Plan.Times != TimePrecision.None || system.Plan.HasVersions;
             foreach (var part in parts)
             {
-                var rules = Newest.Rules.Of(after.RecordType, link.System, link.Object).Field(part)!;
+                var rules = _plan.Definitions[entry.DefinitionVersion - 1].Rules.Of(after.RecordType, link.System, link.Object).Field(part)!;
                 var known = before.Link(link.Id)?.Fields.Get(part)?.ClaimsOf(rules) ?? [];
                 var claims = link.Fields.Get(part)?.ClaimsOf(rules) ?? [];
                 var isSet = PolicyOf(type, part).Strategy == Strategy.Set;
                 foreach (var save in record!.Saves)
                 {
-                    if (isSet && save.Version <= echoed.Version) continue;
+                    if (isSet && isOrdered && save.Version <= echoed.Version) continue;
                     foreach (var saved in save.Fields)
                     {
                         if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow or Saver.Trigger) || saved.Before == saved.After) continue;
@@ -113,7 +115,7 @@ sealed partial class World
         if (change.Golden is not { Rule: "refusal" } golden) return false;
         var customer = FoldTo(customerId, entry.Revision);
         if (customer.Link(golden.LinkId) is not { } link || link.Fields.Get(change.Field) is not { } evidence) return false;
-        return evidence.MayBeRefusedAt(Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
+        return evidence.MayBeRefusedAt(_plan.Definitions[entry.DefinitionVersion - 1].Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
     }
 
     bool OnlyEchoes(JournalEntry entry, string field)
@@ -176,12 +178,18 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report.</summary>
+    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report; or, where a write is forgotten, its echo looks like an edit. A group moves as one.</summary>
     bool MeetsBounds(string customerId, long revision, string field)
     {
-        foreach (var link in FoldTo(customerId, revision).Links)
+        var customer = FoldTo(customerId, revision);
+        var type = TypeOf(_store.EntriesOf(customerId)[(int)revision - 1]);
+        var parts = type.Field(field)?.Group is { } group ? type.Group(group)!.Fields : [field];
+        foreach (var link in customer.Links)
         {
-            if (link.Fields.Get(field) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            foreach (var part in parts)
+            {
+                if (link.Fields.Get(part) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            }
         }
         return false;
     }

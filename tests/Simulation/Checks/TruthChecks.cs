@@ -225,6 +225,19 @@ sealed partial class World
         return link.Fields.Get(field)?.Statements.Any(s => s.By.IsHubTime && s.Value != value && s.By.Time.UtcTicks > ours.At - Blur && s.By.Time.UtcTicks < last.At + Blur) != true;
     }
 
+    /// <summary>Whether a report of an earlier save, of another value, was accepted after what was said of the last one.</summary>
+    bool IsOvertaken(Link link, string field, FieldValue value, Save last)
+    {
+        DateTimeOffset? heard = null;
+        foreach (var statement in link.Fields.Get(field)?.Statements ?? [])
+        {
+            if (SaveOf(statement.By.EditId, out _, out _) is not { } save) continue;
+            if (save.Version == last.Version) heard ??= statement.By.Time;
+            else if (save.Version < last.Version && statement.Value != value && statement.By.Time > heard) return true;
+        }
+        return false;
+    }
+
     /// <summary>The first thing ever said of a field is of unknown time, whatever the poll before; and what is found as it was then has not been set, for all that a look can tell.</summary>
     static bool SaidOtherBefore(List<Edit> edits, string field, FieldValue value, DateTimeOffset since)
     {
@@ -304,6 +317,9 @@ sealed partial class World
             }
         }
         if (earliest is not { } known) return false;
+
+        // Where nothing orders reports but when they came, one that was overtaken looks like the last word.
+        if (TellsNoTimes(plan) && !plan.HasVersions && IsOvertaken(link, field, value, last)) return false;
 
         // The poll that found the save first never arrived, and the next one tells of a time after it.
         if (link.Fields.Get(field)?.Statements.FirstOrDefault(s => s.Value == value)?.By.Since?.UtcTicks > at + Blur) return false;
