@@ -517,7 +517,7 @@ public sealed class FieldEvidence
             // Also our own later write, where its echo shows that it held before this.
             var isLater = IsLater(statement.By, other.By, rules);
             if ((echoes[i] || surely) && !isLater) continue;
-            if (Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect)) continue;
+            if (MaySay(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect)) continue;
             if (IsAfter(other.By, write.Intent, rules) || (isSetAnew && isLater && !IsBefore(other.By, write.Intent, rules))) return true;
         }
         // A later write of ours that surely held: after it, our older value can only have been set by somebody, once it can take effect
@@ -557,11 +557,11 @@ public sealed class FieldEvidence
             return aspect(write.Value) == value || (write.Rendering is { } stored && aspect(stored) == value);
         }
         if (write.Value == value) return true;
-        if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, rules));
+        if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, value, rules));
         if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
         // A report may overtake our receipt: until the end is known, what this system makes of our value is ours. So it is where no answer
         // told and a read came too late to show it. Unless reports show that it makes nothing else of it.
-        if (write.Intent.MayStillTakeEffect || write.IsUnseen) return !IsKept(write, rules);
+        if (write.Intent.MayStillTakeEffect || write.IsUnseen) return !IsKept(write, value, rules);
 
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
         for (var i = 0; i < Statements.Length; i++)
@@ -571,12 +571,12 @@ public sealed class FieldEvidence
         return false;
     }
 
-    // A report shows the very value that we wrote: the system renders nothing, and what a read found in its place later is somebody's.
-    bool IsKept(FieldIntent write, FieldRules rules)
+    // Reports show the very value that we wrote, before the other: the system renders nothing, and the other is somebody's.
+    bool IsKept(FieldIntent write, FieldValue other, FieldRules rules)
     {
         foreach (var statement in Statements)
         {
-            if (statement.Value == write.Value && !IsBefore(statement.By, write.Intent, rules)) return true;
+            if ((statement.Value == write.Value || statement.Value == other) && !IsBefore(statement.By, write.Intent, rules)) return statement.Value == write.Value;
         }
         return false;
     }
@@ -588,14 +588,14 @@ public sealed class FieldEvidence
     {
         var by = Statements[index].By;
         if (by.Version is { } version && version == write.Intent.SavedVersion) return true;
-        if (by.Actor.Kind != ActorKind.Hub) return false;
+        if (by.Actor.Kind != ActorKind.Hub || IsBefore(by, write.Intent, rules)) return false;
         // It is another write's very value: then the mark is that one's.
         foreach (var other in Writes)
         {
             if (other.Value == Statements[index].Value && !IsOlder(by, other.Intent)) return false;
         }
         if (by.IsChange) return true;
-        if (write.Rendering is not null || IsKept(write, rules)) return false;
+        if (write.Rendering is not null || IsKept(write, Statements[index].Value, rules)) return false;
         for (var i = 0; i < index; i++)
         {
             var earlier = Statements[i];
