@@ -217,7 +217,8 @@ sealed partial class World
         foreach (var write in save.Write!.Fields)
         {
             if (!string.Equals(write.Field, field, StringComparison.Ordinal)) continue;
-            return write.Value == saved.After || (isTied && FakeSystem.Render(record.Object.Habits[saved.Field], write.Value) == saved.After);
+            // What the record was believed to hold before is no rendering: it may have been left as it was.
+            return write.Value == saved.After || (isTied && write.Held != saved.After && FakeSystem.Render(record.Object.Habits[saved.Field], write.Value) == saved.After);
         }
         return false;
     }

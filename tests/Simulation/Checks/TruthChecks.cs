@@ -154,6 +154,7 @@ sealed partial class World
         if (RepeatsOurs(link, field.Name, record, f, value, last, plan)) return false;
         var isToldAsChange = IsToldAsChange(link, field.Name, last);
         if (WroteTheSame(record, f, value, last.At, plan, isToldAsChange) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan, isToldAsChange)) return false;
+        if (!isToldAsChange && MayBeOurSpelling(link, _plan.Types[record.Object.Type].Definition.Name, field.Name, value)) return false;
         return TryStamp(link, record, plan, field.Name, value, last, out claim);
     }
 
@@ -234,6 +235,17 @@ sealed partial class World
             if (SaveOf(statement.By.EditId, out _, out _) is not { } save) continue;
             if (save.Version == last.Version) heard ??= statement.By.Time;
             else if (save.Version < last.Version && statement.Value != value && statement.By.Time > heard) return true;
+        }
+        return false;
+    }
+
+    /// <summary>Whether somebody's value, which nothing but a look has found, is by the field's own rule another spelling of one that we wrote, and no report showed ours as we wrote it: then it may be what the system made of it.</summary>
+    bool MayBeOurSpelling(Link link, string recordType, string field, FieldValue value)
+    {
+        if (link.Fields.Get(field) is not { } evidence || Newest.Rules.Of(recordType, link.System, link.Object).Field(field) is not { } rules) return false;
+        foreach (var write in evidence.Writes)
+        {
+            if (write.Value != value && rules.IsRendering(write.Value, value) && !evidence.Statements.Any(s => s.Value == write.Value)) return true;
         }
         return false;
     }
