@@ -395,7 +395,13 @@ public sealed partial class CustomerDecision
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
             if (link.Troubles.Get(name) is { Kind: TroubleKind.Waiting }) _troubles.Add(new(link.Id, name, null));
-            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
+            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
+            if (value == write.Value)
+            {
+                // Of a write whose end no answer told, that it was seen has to be kept: else somebody may have replaced what was made of it.
+                if (readBack && write.Rendering is null) receipts.Add(new(name, value, Refused: false));
+                continue;
+            }
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
                 receipts.Add(new(name, null, Refused: true));
@@ -817,7 +823,10 @@ public sealed partial class CustomerDecision
     }
 
     /// <summary>Holds fields that are about to be written once more although the system has taken that very golden value again and again.</summary>
-    /// <remarks>Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded.</remarks>
+    /// <remarks>
+    /// Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded. So they are
+    /// where automation answers each of our writes with another value, which is golden until the system reports the first again.
+    /// </remarks>
     /// <returns>Whether there are any.</returns>
     bool CountRepeats(Customer planned)
     {
@@ -831,7 +840,7 @@ public sealed partial class CustomerDecision
             {
                 var trouble = link.Troubles.Get(write.Field);
                 var after = trouble is { Code: Advice.Released } ? trouble.LastIntent : 0;
-                if (link.Fields.Get(write.Field)?.TimesTaken(write.Value, write.Version, after) is not { } times || times < most) continue;
+                if (link.Fields.Get(write.Field)?.TimesWritten(write.Value, write.Version, after) is not { } times || times < most) continue;
                 _troubles.Add(new(link.Id, write.Field, new(TroubleKind.Contested, Advice.Contested, write.Version, times, trouble?.LastIntent ?? 0)));
                 any = true;
             }
