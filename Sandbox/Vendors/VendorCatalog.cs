@@ -3,5 +3,5 @@ namespace OrleansCrm.Sandbox.Vendors;
 /// <summary>Every CRM that can be simulated: the one place where a new one is named.</summary>
 public static class VendorCatalog
 {
-    public static IReadOnlyList<IVendor> All { get; } = [];
+    public static IReadOnlyList<IVendor> All { get; } = [new Salesforce.SalesforceVendor()];
 }

@@ -35,7 +35,7 @@ public sealed class ChangeStream
     readonly Random _chance;
     readonly Dictionary<string, EventSchema> _schemas = new(StringComparer.Ordinal);
     readonly Dictionary<ObjectSpec, EventSchema> _bySpec = [];
-    readonly Queue<(string, FaultKind)> _faults = new();
+    readonly Queue<string> _gaps = new();
 
     // Oldest first; the first _head places are empty.
     readonly List<ChangeEvent?> _events = [];
@@ -53,30 +53,20 @@ public sealed class ChangeStream
         _first = _last;
     }
 
-    enum FaultKind
-    {
-        Gap,
-        Lose,
-    }
-
     /// <summary>The next events of an object are told as gaps: the header only.</summary>
-    public void GapNext(string @object, int count) => Add(@object, FaultKind.Gap, count);
-
-    /// <summary>The next events of an object are told to nobody.</summary>
-    public void LoseNext(string @object, int count) => Add(@object, FaultKind.Lose, count);
-
-    void Add(string @object, FaultKind kind, int count)
+    public void GapNext(string @object, int count)
     {
         lock (_lock)
         {
-            for (var i = 0; i < count && _faults.Count < 10_000; i++) _faults.Enqueue((@object, kind));
+            for (var i = 0; i < count && _gaps.Count < 10_000; i++) _gaps.Enqueue(@object);
         }
     }
 
-    FaultKind? Fault(string entity)
+    bool TakeGap(string entity)
     {
-        if (_faults.Count == 0 || !_faults.Peek().Item1.Equals(entity, StringComparison.OrdinalIgnoreCase)) return null;
-        return _faults.Dequeue().Item2;
+        if (_gaps.Count == 0 || !_gaps.Peek().Equals(entity, StringComparison.OrdinalIgnoreCase)) return false;
+        _gaps.Dequeue();
+        return true;
     }
 
     /// <summary>The latest replay id given.</summary>
@@ -151,13 +141,7 @@ public sealed class ChangeStream
                 }
                 sequence++;
                 if (!change.Told) continue;
-                var fault = Fault(change.Spec.Name);
-                if (fault == FaultKind.Lose)
-                {
-                    _last++;
-                    continue;
-                }
-                var isGap = fault == FaultKind.Gap;
+                var isGap = TakeGap(change.Spec.Name);
                 if (signature is not null && !isGap) merged![signature] = _events.Count;
                 Enter(new ChangeEvent(Next(), change.Spec.Name, isGap ? "GAP_" + change.Kind : change.Kind, [change.After.Id], sequence, isGap ? commit with { Origin = "" } : commit, SchemaOf(change.Spec), change.Before, isGap ? null : change.After, isGap ? [] : change.Changed));
             }
@@ -242,6 +226,16 @@ public sealed class ChangeStream
                 if (entity is null || _events[low]!.Entity == entity) found.Add(_events[low]!);
             }
             return (found, low < _events.Count ? _events[low]!.ReplayId - 1 : Math.Max(_last, replayId));
+        }
+    }
+
+    /// <summary>Goes on behind the ids that were given before a restart: none of those is known any more.</summary>
+    internal void Continue(long last)
+    {
+        lock (_lock)
+        {
+            _last = Math.Max(_last, last);
+            Forget();
         }
     }
 

@@ -20,6 +20,9 @@ public sealed record Caller(string UserId)
     /// <summary>Whether assignment rules give new leads their owner.</summary>
     public bool AutoAssign { get; init; } = true;
 
+    /// <summary>The request's number in the sandbox's log; 0: no request.</summary>
+    public long Request { get; init; }
+
     /// <summary>Sees all fields, however hidden, and may write all: the organisation's own doings.</summary>
     public bool IsSystem { get; init; }
 

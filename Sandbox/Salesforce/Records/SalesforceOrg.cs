@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using OrleansCrm.Sandbox.Salesforce.Changes;
 using OrleansCrm.Sandbox.Salesforce.Schema;
 using OrleansCrm.Sandbox.Salesforce.Soql;
@@ -9,7 +8,7 @@ namespace OrleansCrm.Sandbox.Salesforce.Records;
 /// <summary>One write that took effect on one record.</summary>
 /// <param name="Kind">CREATE, UPDATE, DELETE or UNDELETE.</param>
 /// <param name="Changed">Places of the fields that changed.</param>
-public sealed record RecordWriteEntry(long Number, DateTimeOffset At, string Kind, Row Row, ObjectSpec Spec, IReadOnlyList<int> Changed, string UserId, string Origin, string TransactionKey);
+public sealed record RecordWriteEntry(long Number, DateTimeOffset At, string Kind, Row Row, ObjectSpec Spec, IReadOnlyList<int> Changed, Caller By, string TransactionKey);
 
 /// <summary>A simulated organisation: its schema, its records, its rules, and everything that follows from a save. Safe for many callers at once.</summary>
 /// <remarks>One request is one transaction under one lock, so that what a transaction sees and what it tells others is exact.</remarks>
@@ -66,7 +65,7 @@ public sealed class SalesforceOrg : ISoqlWorld
     public string OrgId { get; private set; }
 
     /// <summary>Whom the organisation knows from its beginning.</summary>
-    public OrgPeople Users { get; }
+    public OrgPeople Users { get; private set; }
 
     /// <summary>What is told of changes.</summary>
     public ChangeStream Changes { get; }
@@ -247,7 +246,7 @@ public sealed class SalesforceOrg : ISoqlWorld
             if (kind is null) continue;
             var changed = Differences(table.Spec, before, after);
             if (kind == "DELETE") Remember(after.Object, (after.LastModifiedDate, after.Id));
-            OnWrite?.Invoke(new RecordWriteEntry(++_writes, now, kind, after, table.Spec, changed, transaction.Caller.UserId, transaction.Caller.Origin, key));
+            OnWrite?.Invoke(new RecordWriteEntry(++_writes, now, kind, after, table.Spec, changed, transaction.Caller, key));
             changes.Add(new Change(kind, table.Spec, before, after, changed, Selected.Contains(after.Object)));
         }
         Changes.Append(changes, new Commit(transaction.Caller.Origin, key, now, commit, transaction.Caller.UserId));
@@ -463,13 +462,45 @@ public sealed class SalesforceOrg : ISoqlWorld
         }
     }
 
+    /// <summary>Grows with every commit.</summary>
+    public long Writes
+    {
+        get
+        {
+            lock (_lock) return _writes;
+        }
+    }
+
+    /// <summary>What a file keeps beside the records.</summary>
+    internal (string Pod, long Ids, long Commits) Counters
+    {
+        get
+        {
+            lock (_lock) return (_pod, _ids, _commits);
+        }
+    }
+
+    /// <summary>Becomes the organisation that a file kept, without its records yet.</summary>
+    internal void Become(string orgId, OrgPeople users, (string Pod, long Ids, long Commits) counters, long lastReplayId)
+    {
+        lock (_lock)
+        {
+            foreach (var table in _tables.Values)
+            {
+                foreach (var row in table.Rows.ToArray()) table.Remove(row.Id);
+            }
+            OrgId = orgId;
+            Users = users;
+            (_pod, _ids, _commits) = counters;
+            Changes.Continue(lastReplayId);
+        }
+    }
+
     /// <summary>Puts a record back as a file kept it. Nothing follows from it and nobody is told.</summary>
     internal void Restore(Row row)
     {
         lock (_lock) _tables[row.Object].Put(row);
     }
-
-    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"organisation {OrgId}");
 }
 
 /// <summary>How an organisation is set up.</summary>
