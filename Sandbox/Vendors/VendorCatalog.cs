@@ -1,7 +1,9 @@
+using OrleansCrm.Sandbox.HubSpot;
+
 namespace OrleansCrm.Sandbox.Vendors;
 
 /// <summary>Every CRM that can be simulated: the one place where a new one is named.</summary>
 public static class VendorCatalog
 {
-    public static IReadOnlyList<IVendor> All { get; } = [];
+    public static IReadOnlyList<IVendor> All { get; } = [HubSpotVendor.Instance];
 }
