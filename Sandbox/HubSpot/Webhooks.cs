@@ -99,7 +99,7 @@ sealed class Webhooks : IAsyncDisposable
         Apps = apps;
         _chance = Chance.Of(options.Shared.Seed, "hubspot-webhooks");
         _agenda = new Agenda(options.Shared.Time);
-        _queues = apps.ToDictionary(a => a.Id, _ => Channel.CreateUnbounded<Message>(new UnboundedChannelOptions { SingleReader = true }));
+        _queues = apps.ToDictionary(a => a.Id, _ => Channel.CreateUnbounded<Message>());
         _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(2) }) { Timeout = Timeout.InfiniteTimeSpan };
         _sending = [.. apps.Select(a => Task.Run(() => SendAsync(a)))];
     }
