@@ -27,6 +27,9 @@ public sealed class Visit
 
     internal List<string> Faults { get; } = [];
 
+    /// <summary>Faults that its records met: they stand in the log of requests.</summary>
+    public void Suffered(IEnumerable<Fault> faults) => Faults.AddRange(faults.Select(f => f.Kind));
+
     public static Visit Of(HttpContext context) => context.Features.Get<Visit>() ?? throw new InvalidOperationException("No visit was looked at.");
 }
 
