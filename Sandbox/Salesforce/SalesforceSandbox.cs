@@ -76,6 +76,9 @@ public sealed class SalesforceSandbox : VendorSandbox
 
     public override IReadOnlyDictionary<string, Uri> Addresses => new Dictionary<string, Uri>(StringComparer.Ordinal) { [SalesforceVendor.Rest] = Address, [SalesforceVendor.PubSub] = PubSubAddress };
 
+    /// <summary>The sandbox ends: streams that are open end too.</summary>
+    internal CancellationToken Stopping => App.Lifetime.ApplicationStopping;
+
     /// <summary>How long a write waits for a record that somebody else holds.</summary>
     public TimeSpan LockWait { get; set; } = TimeSpan.FromSeconds(10);
 

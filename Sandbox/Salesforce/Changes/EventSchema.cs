@@ -286,6 +286,9 @@ sealed class EventSchema
             if (bits[0] != 0) nested.Add(FormattableString.Invariant($"{at}-0x{bits[0]:X2}"));
         }
         var highest = Array.FindLastIndex(top, b => b != 0);
+
+        // The first entry is always the record's own, if only to say nothing.
+        if (highest < 0 && nested.Count > 0) all.Add("0x00");
         if (highest >= 0) all.Add("0x" + Convert.ToHexString([.. top.AsSpan(0, highest + 1).ToArray().Reverse()]));
         all.AddRange(nested);
         return all;

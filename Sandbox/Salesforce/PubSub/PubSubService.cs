@@ -194,11 +194,12 @@ sealed class PubSubService(SalesforceSandbox sandbox) : Wire.PubSub.PubSubBase
                     await SpeakAsync([]);
                     continue;
                 }
-                using var sooner = CancellationTokenSource.CreateLinkedTokenSource(_context.CancellationToken);
+                using var sooner = CancellationTokenSource.CreateLinkedTokenSource(_context.CancellationToken, _sandbox.Stopping);
                 var timer = Task.Delay(patience, time, sooner.Token);
                 await (_pending > 0 ? Task.WhenAny(next, timer, arrival) : Task.WhenAny(next, timer));
                 await sooner.CancelAsync();
                 _context.CancellationToken.ThrowIfCancellationRequested();
+                if (_sandbox.Stopping.IsCancellationRequested) return;
             }
         }
 

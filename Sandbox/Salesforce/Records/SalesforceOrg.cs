@@ -262,7 +262,8 @@ public sealed class SalesforceOrg : ISoqlWorld
         var changed = new List<int>();
         for (var i = 0; i < spec.Fields.Length; i++)
         {
-            if (!spec.Fields[i].Removed && !Equals(before?[i], after[i])) changed.Add(i);
+            // Two saves within a second have the same time, and yet each sets it.
+            if (!spec.Fields[i].Removed && (i == ObjectSpec.LastModifiedDate || !Equals(before?[i], after[i]))) changed.Add(i);
         }
         return changed;
     }
