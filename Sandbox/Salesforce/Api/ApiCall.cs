@@ -90,7 +90,9 @@ static class Errors
     public static void Write(Utf8JsonWriter json, SalesforceError error, string codeName, Action<Utf8JsonWriter, Row>? details)
     {
         json.WriteStartObject();
-        if (error.Duplicate is { } duplicate) WriteDuplicate(json, duplicate, details);
+
+        // Only a record by itself tells who the duplicates are.
+        if (error.Duplicate is { } duplicate && codeName != "statusCode") WriteDuplicate(json, duplicate, details);
         if (codeName == "statusCode") json.WriteString(codeName, error.Code);
         json.WriteString("message", error.Message);
         if (codeName != "statusCode") json.WriteString(codeName, error.Code);
