@@ -79,7 +79,7 @@ sealed class SoqlRunner(ISoqlWorld world, Caller caller, bool withDeleted)
             {
                 foreach (var (by, descending, nullsLast) in order)
                 {
-                    var compared = Compare(by.Get(a), by.Get(b), descending, nullsLast);
+                    var compared = Compare(by.Get(a), by.Get(b), descending, nullsLast, IsExact(by.Field));
                     if (compared != 0) return compared;
                 }
                 return string.CompareOrdinal(a.Id, b.Id);
@@ -96,14 +96,15 @@ sealed class SoqlRunner(ISoqlWorld world, Caller caller, bool withDeleted)
         return new SoqlResult(spec, query.CountOnly ? [] : found, shape) { Columns = columns, TotalSize = found.Length };
     }
 
-    static int Compare(object? a, object? b, bool descending, bool nullsLast)
+    // Ids sort as they compare, or who pages by them would lose some.
+    static int Compare(object? a, object? b, bool descending, bool nullsLast, bool exact = false)
     {
         if (a is null || b is null)
         {
             if (a is null && b is null) return 0;
             return a is null == nullsLast ? 1 : -1;
         }
-        var compared = CompareValues(a, b);
+        var compared = exact && a is string x && b is string y ? string.CompareOrdinal(x, y) : CompareValues(a, b);
         return descending ? -compared : compared;
     }
 

@@ -12,12 +12,12 @@ sealed class SalesforceRig : ConnectorRig
 {
     readonly SalesforceConnector _connector;
 
-    SalesforceRig(SalesforceSandbox sandbox, HubDefinition hub, ISecretResolver secrets)
+    SalesforceRig(SalesforceSandbox sandbox, HubDefinition hub, ISecretResolver secrets, TimeProvider time)
     {
         Sandbox = sandbox;
         Hub = hub;
         Secrets = secrets;
-        _connector = new SalesforceConnector(hub, hub.System("crm")!, secrets, TimeProvider.System);
+        _connector = new SalesforceConnector(hub, hub.System("crm")!, secrets, time);
     }
 
     public SalesforceSandbox Sandbox { get; }
@@ -36,15 +36,15 @@ sealed class SalesforceRig : ConnectorRig
 
     public const string Credentials = "auth: { clientId: sandbox, clientSecret: env:S }";
 
-    public static async Task<SalesforceRig> StartAsync(string settings = "overlap: 0s", string system = Credentials, int pageSize = 10, bool signIn = true, ISecretResolver? secrets = null)
+    public static async Task<SalesforceRig> StartAsync(string settings = "overlap: 0s", string system = Credentials, int pageSize = 10, bool signIn = true, ISecretResolver? secrets = null, TimeProvider? time = null)
     {
-        var sandbox = await SalesforceSandbox.OpenAsync(new VendorOptions(), CancellationToken.None);
+        var sandbox = await SalesforceSandbox.OpenAsync(new VendorOptions { Time = time ?? TimeProvider.System }, CancellationToken.None);
         sandbox.LockWait = TimeSpan.Zero;
 
         // The contract knows persons without a name.
         sandbox.Org.ChangeField("Contact", "LastName", f => f with { Nillable = true });
         sandbox.Org.Set([new DuplicateRule("Contact_Rule", "Contact", ["Email"])]);
-        var rig = new SalesforceRig(sandbox, Definition(sandbox, settings, system, pageSize), secrets ?? new KnownSecrets(("env:S", "sandbox")));
+        var rig = new SalesforceRig(sandbox, Definition(sandbox, settings, system, pageSize), secrets ?? new KnownSecrets(("env:S", "sandbox")), time ?? TimeProvider.System);
 
         // Signing in beforehand, so that what a test lines up happens to what it asks for.
         if (signIn) await rig.Connector.ReadAsync(new RecordRead("Contact", null, "nobody"), CancellationToken.None);
@@ -55,7 +55,7 @@ sealed class SalesforceRig : ConnectorRig
         hub: test
         recordTypes:
           person:
-            fields: { email: email, lastName: text, city: text, employer: { type: reference, to: organization }, optOut: boolean, score: number, languages: { type: set }, born: date }
+            fields: { email: email, lastName: text, city: text, employer: { type: reference, to: organization }, optOut: boolean, score: decimal, languages: { type: multiChoice, choices: [English, German, French] }, born: date }
           organization:
             fields: { name: text }
         systems:
