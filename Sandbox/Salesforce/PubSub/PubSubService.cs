@@ -235,7 +235,6 @@ sealed class PubSubService(SalesforceSandbox sandbox) : Wire.PubSub.PubSubBase
                 if (faults.Any(f => f.Kind == SalesforceFaults.StreamDrop.Name))
                 {
                     if (told.Count > 0) await SpeakAsync(told);
-                    _context.GetHttpContext().Abort();
                     throw Fail(StatusCode.Unavailable, "service.unavailable", "The stream is cut.");
                 }
                 if (faults.FirstOrDefault(f => f.Kind == SalesforceFaults.StreamDenied.Name) is { } denied)
