@@ -409,14 +409,14 @@ public sealed class SalesforceConnector : IRecordConnector
         }
     }
 
-    IReadOnlySet<string> Missing(SalesforceRecords records)
+    ImmutableHashSet<string> Missing(SalesforceRecords records)
     {
         lock (_lock)
         {
-            if (!_missing.TryGetValue(records.Object, out var known)) return ImmutableHashSet<string>.Empty;
+            if (!_missing.TryGetValue(records.Object, out var known)) return [];
             if (_time.GetUtcNow() - known.Since < MissingAge) return known.Names;
             _missing.Remove(records.Object);
-            return ImmutableHashSet<string>.Empty;
+            return [];
         }
     }
 

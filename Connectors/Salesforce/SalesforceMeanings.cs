@@ -35,9 +35,9 @@ static partial class SalesforceMeanings
         var fields = told.TryGetProperty("fields", out var list) && list.ValueKind == JsonValueKind.Array
             ? [.. list.EnumerateArray().Where(f => f.ValueKind == JsonValueKind.String).Select(f => f.GetString()!).Take(1_000)]
             : ImmutableArray<string>.Empty;
-        if (fields.IsEmpty && code == "INVALID_FIELD" && Column().Match(message) is { Success: true } column) fields = [column.Groups[1].Value];
+        if (fields.IsEmpty && code == "INVALID_FIELD" && Column().Match(message) is { Success: true } column) fields = [column.Groups["name"].Value];
         var existing = ImmutableArray.CreateBuilder<string>();
-        if (code == "DUPLICATE_VALUE" && ExistingId().Match(message) is { Success: true } taken) existing.Add(taken.Groups[1].Value);
+        if (code == "DUPLICATE_VALUE" && ExistingId().Match(message) is { Success: true } taken) existing.Add(taken.Groups["id"].Value);
         if (code == "DUPLICATES_DETECTED") Matches(told, existing);
         return new SalesforceProblem(code, fields, existing.DrainToImmutable(), message.Contains("TotalRequests", StringComparison.Ordinal));
     }
@@ -121,9 +121,9 @@ static partial class SalesforceMeanings
     [GeneratedRegex("^[A-Za-z][A-Za-z0-9_]{1,63}$", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex CodeText();
 
-    [GeneratedRegex("No such column '([A-Za-z][A-Za-z0-9_]{0,79})'", RegexOptions.CultureInvariant, 1_000)]
+    [GeneratedRegex("No such column '(?<name>[A-Za-z][A-Za-z0-9_]{0,79})'", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex Column();
 
-    [GeneratedRegex("record with id: ([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)", RegexOptions.CultureInvariant, 1_000)]
+    [GeneratedRegex("record with id: (?<id>[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex ExistingId();
 }

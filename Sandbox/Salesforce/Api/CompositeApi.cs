@@ -10,6 +10,8 @@ namespace OrleansCrm.Sandbox.Salesforce.Api;
 /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm"/>
 sealed partial class CompositeApi(RestApi api, SalesforceOrganisation organisation)
 {
+    static readonly string[] Resources = ["batch", "graph", "sobjects"];
+
     const int PartsMax = 25;
 
     /// <summary>Queries and collections among them.</summary>
@@ -28,7 +30,7 @@ sealed partial class CompositeApi(RestApi api, SalesforceOrganisation organisati
         if (call.Method == "GET" && call.Path.Count == 1) return ApiAnswer.Json(200, json =>
         {
             json.WriteStartObject();
-            foreach (var resource in new[] { "batch", "graph", "sobjects" }) json.WriteString(resource, $"{call.Base}/composite/{resource}");
+            foreach (var resource in Resources) json.WriteString(resource, $"{call.Base}/composite/{resource}");
             json.WriteEndObject();
         });
         if (call.Method != "POST" || call.Body.ValueKind != JsonValueKind.Object) return ApiAnswer.Of(new SalesforceError("JSON_PARSER_ERROR", "The request has no body."));
@@ -178,11 +180,11 @@ sealed partial class CompositeApi(RestApi api, SalesforceOrganisation organisati
 
     static string Replaced(string text, Dictionary<string, JsonNode?> results) => Reference().Replace(text, match =>
     {
-        if (!results.TryGetValue(match.Groups[1].Value, out var node)) throw new MissingReferenceException();
-        foreach (Match step in Step().Matches(match.Groups[2].Value))
+        if (!results.TryGetValue(match.Groups["name"].Value, out var node)) throw new MissingReferenceException();
+        foreach (Match step in Step().Matches(match.Groups["steps"].Value))
         {
-            node = step.Groups[2].Success ? node is JsonArray list && int.Parse(step.Groups[2].Value, CultureInfo.InvariantCulture) is var at && at < list.Count ? list[at] : null
-                : node is JsonObject members ? members[step.Groups[1].Value] : null;
+            node = step.Groups["item"].Success ? node is JsonArray list && int.Parse(step.Groups["item"].Value, CultureInfo.InvariantCulture) is var at && at < list.Count ? list[at] : null
+                : node is JsonObject members ? members[step.Groups["member"].Value] : null;
         }
         return node?.ToString() ?? throw new MissingReferenceException();
     });
@@ -282,9 +284,9 @@ sealed partial class CompositeApi(RestApi api, SalesforceOrganisation organisati
         });
     }
 
-    [GeneratedRegex(@"@\{([A-Za-z0-9_]+)((?:\.[A-Za-z0-9_]+|\[\d{1,4}\])*)\}", RegexOptions.CultureInvariant, 1_000)]
+    [GeneratedRegex(@"@\{(?<name>[A-Za-z0-9_]+)(?<steps>(?:\.[A-Za-z0-9_]+|\[\d{1,4}\])*)\}", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex Reference();
 
-    [GeneratedRegex(@"\.([A-Za-z0-9_]+)|\[(\d{1,4})\]", RegexOptions.CultureInvariant, 1_000)]
+    [GeneratedRegex(@"\.(?<member>[A-Za-z0-9_]+)|\[(?<item>\d{1,4})\]", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex Step();
 }

@@ -4,7 +4,6 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using OrleansCrm.Sandbox.Salesforce.Records;
 
 namespace OrleansCrm.Sandbox.Salesforce.Api;
 

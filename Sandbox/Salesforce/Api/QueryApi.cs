@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using OrleansCrm.Sandbox.Salesforce.Records;
 using OrleansCrm.Sandbox.Salesforce.Soql;
 using OrleansCrm.Sandbox.Vendors;

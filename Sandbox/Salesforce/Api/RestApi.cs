@@ -3,7 +3,6 @@ using System.Text.Json;
 using OrleansCrm.Sandbox.Salesforce.Bulk;
 using OrleansCrm.Sandbox.Salesforce.Records;
 using OrleansCrm.Sandbox.Salesforce.Schema;
-using OrleansCrm.Sandbox.Vendors;
 
 namespace OrleansCrm.Sandbox.Salesforce.Api;
 

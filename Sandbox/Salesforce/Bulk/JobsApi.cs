@@ -9,7 +9,6 @@ using OrleansCrm.Sandbox.Salesforce.Api;
 using OrleansCrm.Sandbox.Salesforce.Records;
 using OrleansCrm.Sandbox.Salesforce.Schema;
 using OrleansCrm.Sandbox.Salesforce.Soql;
-using OrleansCrm.Sandbox.Vendors;
 
 namespace OrleansCrm.Sandbox.Salesforce.Bulk;
 
@@ -273,7 +272,7 @@ sealed class JobsApi : IAsyncDisposable
         return ApiAnswer.Empty(201);
     }
 
-    ApiAnswer Lines(Job job, IReadOnlyList<string> header, IEnumerable<string?[]> lines)
+    static ApiAnswer Lines(Job job, IReadOnlyList<string> header, IEnumerable<string?[]> lines)
     {
         lock (job.Lock) return Csv(job, header, lines);
     }

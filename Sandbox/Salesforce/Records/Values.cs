@@ -133,6 +133,6 @@ static partial class Values
     [GeneratedRegex(@"^[^@\s,;<>""]+@[^@\s,;<>""]+\.[^@\s,;<>"".]+$", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex Email();
 
-    [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?(Z|[+-]\d\d:?\d\d)?$", RegexOptions.CultureInvariant, 1_000)]
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?(?:Z|[+-]\d\d:?\d\d)?$", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex InstantText();
 }
