@@ -196,6 +196,33 @@ public sealed class FieldEvidence
         return !(by.TimeTold && by.Time < intent.SavedAt && by.Version is { } version && version == intent.SavedVersion);
     }
 
+    /// <summary>Whether a claim may be a late report of what we wrote there: nothing tells that it was made after whatever else was said since.</summary>
+    internal bool MayBeLateEcho(Claim claim, FieldRules rules)
+    {
+        if (Writes.IsEmpty) return false;
+        Span<bool> echoes = Statements.Length <= OnStackMax ? stackalloc bool[Statements.Length] : new bool[Statements.Length];
+        FindEchoes(rules, aspect: null, echoes);
+        for (var i = 0; i < Statements.Length; i++)
+        {
+            var statement = Statements[i];
+            if (echoes[i] || statement.Value != claim.Value || EditEvidence.Compare(statement.By, claim.By) < 0 || EditEvidence.Compare(statement.By, claim.LastBy) > 0) continue;
+            if (!MayBeLateEcho(i, rules, echoes)) return false;
+        }
+        return true;
+    }
+
+    bool MayBeLateEcho(int index, FieldRules rules, ReadOnlySpan<bool> echoes)
+    {
+        var (value, by) = (Statements[index].Value, Statements[index].By);
+        if (rules.HasMarks && by.IsChange && by.Actor.Kind is not (ActorKind.Unknown or ActorKind.Hub)) return false;
+        foreach (var write in Writes)
+        {
+            if (!MaySay(write, value, rules, aspect: null) || IsBefore(by, write.Intent, rules) || (write.IsGivenUp && IsAfter(by, write.Intent, rules))) continue;
+            if (!IsReplaced(index, write, rules, aspect: null, echoes, surely: true)) return true;
+        }
+        return false;
+    }
+
     /// <summary>Whether what a record that nobody has tied to us claims may be what a create of ours put there: one that may have taken effect, and made we do not know which record.</summary>
     internal bool MayComeOfCreate(Claim claim, FieldRules rules)
     {
@@ -213,7 +240,7 @@ public sealed class FieldEvidence
         foreach (var write in Writes)
         {
             // Whether an open write was made at all only its end tells.
-            if (write.Intent.State != IntentState.Done || write.Refused || (write.Value != value && write.Rendering != value) || IsOlder(by, write.Intent)) continue;
+            if (write.Intent.State != IntentState.Done || write.Refused || (write.Value != value && write.Rendering != value) || IsOlder(by, write.Intent) || IsOfAnotherSave(by, write.Intent, rules)) continue;
             if (by.Actor.Kind == ActorKind.Hub && IsOursByMark(by) && KnownOf(rules) is { IsCertain: true, Value: { } known } && known == value) return true;
             if (write.Intent.SavedVersion is { } saved && by.Version == saved && (!rules.IsRefusal(value) || by.Actor.Kind == ActorKind.Hub || Explains(write, by))) return true;
         }
@@ -347,9 +374,9 @@ public sealed class FieldEvidence
             var value = aspect is null ? statement.Value : aspect(statement.Value);
             if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit)
             {
-                // Of a write that was taken a receipt tells. That one which was given up took effect after all only its echo tells, and
+                // When a write was taken its answer tells. When one took effect that was settled by a read, or given up, only its echo tells, and
                 // so that what comes first after it was not always there.
-                if (claims.Count == 0 && between is null && IsOfGivenUp(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                if (claims.Count == 0 && between is null && IsOfUntold(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
                 continue;
             }
             if (!rules.Counts(statement))
@@ -377,12 +404,12 @@ public sealed class FieldEvidence
         return claims.DrainToImmutable();
     }
 
-    /// <summary>Whether nothing but writes that were given up explains an echo.</summary>
-    bool IsOfGivenUp(EditEvidence by, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
+    /// <summary>Whether nothing but writes whose end no answer told explains an echo.</summary>
+    bool IsOfUntold(EditEvidence by, FieldValue value, FieldRules rules, Func<FieldValue, FieldValue>? aspect)
     {
         foreach (var write in Writes)
         {
-            if (!write.IsGivenUp && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
+            if (!write.IsGivenUp && !write.Intent.IsReadBack && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
         }
         return true;
     }
@@ -456,7 +483,7 @@ public sealed class FieldEvidence
             if (IsOlder(statement.By, write.Intent)) return false;
             // On a report of the whole record our mark says that the last save was ours, not that each of its values is: what somebody
             // has set since the write may have been left alone by a later save of other fields.
-            return IsOursByMark(statement.By) || (statement.By.Version is { } version && version == write.Intent.SavedVersion) || !IsReplaced(index, write, rules, aspect, echoes);
+            return IsOursByMark(statement.By) || (statement.By.Version is { } version && version == write.Intent.SavedVersion) || !IsReplaced(index, write, rules, aspect, echoes, surely: true);
         }
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
         if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
@@ -464,18 +491,20 @@ public sealed class FieldEvidence
         // A write that was given up took effect within the longest call time or not at all. Its report may come at any time later, but
         // speaks of a time within: what was there after that, once we had seen something else, somebody has set.
         if (write.IsGivenUp && IsAfter(statement.By, write.Intent, rules)) return false;
-        return !IsReplaced(index, write, rules, aspect, echoes);
+        return !IsReplaced(index, write, rules, aspect, echoes, surely: false);
     }
 
     /// <summary>Whether our mark settles it, whatever else comes to be known: on a change it speaks of its fields; and what tells neither time nor version may be late.</summary>
     static bool IsOursByMark(EditEvidence by) => by.IsChange || (!by.TimeTold && by.Version is null);
 
     /// <summary>Whether something else surely held between a write and a report that equals it: then somebody has set the value again.</summary>
-    bool IsReplaced(int index, FieldIntent write, FieldRules rules, Func<FieldValue, FieldValue>? aspect, ReadOnlySpan<bool> echoes)
+    /// <param name="surely">What came before may not merely be what was heard before.</param>
+    bool IsReplaced(int index, FieldIntent write, FieldRules rules, Func<FieldValue, FieldValue>? aspect, ReadOnlySpan<bool> echoes, bool surely)
     {
         var statement = Statements[index];
         var value = aspect is null ? statement.Value : aspect(statement.Value);
-        var isMarked = statement.By.Actor.Kind == ActorKind.Hub;
+        // A change that was made after the write can have taken effect is not its own: then it is enough that something else was there meanwhile.
+        var isSetAnew = statement.By is { IsChange: true, TimeTold: true } && IsAfter(statement.By, write.Intent, rules);
 
         // A foreign value reported in between: who then reports ours has set it again.
         for (var i = 0; i < index; i++)
@@ -483,9 +512,11 @@ public sealed class FieldEvidence
             var other = Statements[i];
             // Heard later, but of an earlier version: it is not this one that came in between.
             if (statement.By.Version < other.By.Version) continue;
-            // Also our own later write, where its echo shows that it held before this. What carries our mark may be late, unless it tells that it is not.
-            if ((echoes[i] || isMarked) && !IsLater(statement.By, other.By, rules)) continue;
-            if (!Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect) && IsAfter(other.By, write.Intent, rules)) return true;
+            // Also our own later write, where its echo shows that it held before this.
+            var isLater = IsLater(statement.By, other.By, rules);
+            if ((echoes[i] || surely) && !isLater) continue;
+            if (Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect)) continue;
+            if (IsAfter(other.By, write.Intent, rules) || (isSetAnew && isLater && !IsBefore(other.By, write.Intent, rules))) return true;
         }
         // A later write of ours that surely held: after it, our older value can only have been set by somebody, once it can take effect
         // no more. Without a time of its own, though, the report may simply be late.
@@ -503,8 +534,8 @@ public sealed class FieldEvidence
     static bool IsLater(EditEvidence edit, EditEvidence other, FieldRules rules)
     {
         if (edit.Version is { } version && other.Version is { } before) return version > before;
-        if (!edit.TimeTold || !other.TimeTold) return false;
-        return edit.Time > (edit.IsChange && other.IsChange ? other.Time : other.Time + rules.ClockTolerance);
+        // What tells no time was made before it came.
+        return edit.TimeTold && edit.Time > (other.TimeTold && edit.IsChange && other.IsChange ? other.Time : other.Time + rules.ClockTolerance);
     }
 
     /// <summary>Whether a report of another value tells that our write did not last. One that may have crossed it says nothing new; without a time of its own it is taken to have been made as it came.</summary>
@@ -583,10 +614,14 @@ public sealed class FieldEvidence
         // finds everything as it should be makes none, and answers with the version that somebody else has made.
         edit.ReceivedAt <= write.Start || (edit.Version is { } version && write.SavedVersion is { } saved && version < saved);
 
+    /// <summary>Whether the version that our answer told was there before our save: that found nothing to change and made none.</summary>
+    static bool IsOfAnotherSave(EditEvidence edit, Intent write, FieldRules rules) =>
+        edit.TimeTold && edit.Version is { } version && version == write.SavedVersion && edit.Time < (write.SavedAt ?? write.Start) - rules.ClockTolerance;
+
     /// <summary>Whether the edit surely preceded the write's effect.</summary>
     static bool IsBefore(EditEvidence edit, Intent write, FieldRules rules)
     {
-        if (IsOlder(edit, write)) return true;
+        if (IsOlder(edit, write) || IsOfAnotherSave(edit, write, rules)) return true;
         if (IsOurRecord(write) || (edit.Version is not null && write.SavedVersion is not null) || !edit.TimeTold) return false;
         if (edit.IsHubTime) return edit.Time < write.Start;
         return write.SavedAt is { } at ? edit.Time < at : edit.Time < write.Start - rules.ClockTolerance;

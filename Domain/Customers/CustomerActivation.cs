@@ -23,7 +23,9 @@ public sealed class CustomerActivation(string customerId)
     HeldElsewhere _held = HeldElsewhere.Nothing;
     bool _loading;
     bool _loaded;
-    // Loaded since the calls that wait arrived: nobody can know more.
+    // How many of the calls that wait were here when the load was asked for: of what they speak it knows. Those behind them may know more.
+    int _covered;
+    // All the calls that are decided were: nobody can know more.
     bool _fresh;
     bool _ended;
 
@@ -48,7 +50,7 @@ public sealed class CustomerActivation(string customerId)
             case ActivationMessage.Loaded loaded:
                 _loading = false;
                 _loaded = true;
-                _fresh = !loaded.IsRemembered;
+                if (loaded.IsRemembered) _covered = 0;
                 _committed = loaded.Customer;
                 break;
             case ActivationMessage.LoadFailed failed: GiveUp("load: " + failed.Reason, effects); break;
@@ -65,18 +67,18 @@ public sealed class CustomerActivation(string customerId)
             return;
         }
         _inbox.Add(new(ticket, call));
-        if (_loaded || _loading) return;
-        _loading = true;
-        effects.Add(new ActivationEffect.Load());
+        if (!_loaded && !_loading) Load(effects);
     }
 
     void DecideNext(HubDefinition hub, DateTimeOffset now, ICollection<ActivationEffect> effects)
     {
-        if (!_fresh && _inbox.Exists(IsAheadOfUs) && hub.Planted != PlantedFault.AnswerFromStaleState)
+        if (_inbox.FindIndex(_covered, IsAheadOfUs) >= 0 && hub.Planted != PlantedFault.AnswerFromStaleState)
         {
-            Reload(effects);
+            Load(effects);
             return;
         }
+        _fresh = _covered == _inbox.Count;
+        _covered = 0;
         _deciding.Clear();
         _deciding.AddRange(_inbox);
         _inbox.Clear();
@@ -92,7 +94,7 @@ public sealed class CustomerActivation(string customerId)
         {
             _inbox.InsertRange(0, _deciding);
             _deciding.Clear();
-            Reload(effects);
+            Load(effects);
             return;
         }
         _fresh = false;
@@ -106,10 +108,12 @@ public sealed class CustomerActivation(string customerId)
         Answer(decision, effects);
     }
 
-    void Reload(ICollection<ActivationEffect> effects)
+    // Each call asks for one load at most: that one covers it.
+    void Load(ICollection<ActivationEffect> effects)
     {
         _loaded = false;
         _loading = true;
+        _covered = _inbox.Count;
         effects.Add(new ActivationEffect.Load());
     }
 

@@ -547,6 +547,13 @@ public sealed partial class CustomerDecision
 
     void Missed(long ticket, Link link, Intent? intent, ReadOutcome.Missing missing)
     {
+        if (link.ExternalId is not null && intent is { Kind: not WriteKind.Delete } && missing.SeenAt < Settled(link, intent) && _hub.Planted != PlantedFault.GiveUpAtOnce)
+        {
+            // It may be restored before the call gets there.
+            if (!link.IsGone) SawGone(link, intent.Id, missing.SeenAt);
+            Ended(ticket, link, _ => new EndAnswer.ReadBack(Settled(link, intent)));
+            return;
+        }
         if (link.ExternalId is not null)
         {
             if (intent is not null) _receipts.Add(new(link.Id, intent.Id, intent.Kind == WriteKind.Delete ? IntentState.Done : IntentState.Lost, _now, "missing"));

@@ -215,7 +215,7 @@ public sealed class FieldResolver
             if (evidence.MayBeRefusedAt(rules) is { } maybe) Keep(ref doubtful, Of(link, Denied, maybe, 0));
             foreach (var claim in evidence.ClaimsOf(rules))
             {
-                if (claim.Value == Granted && IsEvidenced(link, claim, policy, field)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
+                if (claim.Value == Granted && IsEvidenced(link, claim, policy, field) && !evidence.MayBeLateEcho(claim, rules)) Keep(ref optIn, Of(link, Granted, claim.Stamp, 0));
             }
             if (evidence.ClaimOf(rules) is { } present) Offer(link, present, policy, hold: null, policy.ClearedMayWin);
         }

@@ -34,5 +34,7 @@ public sealed class IntakeProperties
     [InlineData(nameof(PlantedFault.IgnoreNotMine))]
     [InlineData(nameof(PlantedFault.DropParkedEdit))]
     public void A_planted_fault_of_intake_is_caught(string planted) =>
-        Assert.Throws<CsCheckException>(() => Tapes.Sample(tape => IntakeWorld.Run(tape, Enum.Parse<PlantedFault>(planted)), iter: 2_000));
+        Assert.Throws<CsCheckException>(() => Play(Enum.Parse<PlantedFault>(planted)));
+
+    internal static void Play(PlantedFault planted) => Tapes.Sample(tape => IntakeWorld.Run(tape, planted), iter: 2_000);
 }

@@ -1,14 +1,16 @@
 using System.Collections.Frozen;
 using OrleansCrm.Domain.Definitions;
-using OrleansCrm.Domain.Tests.Definitions;
 using OrleansCrm.Domain.Tests.Committing;
+using OrleansCrm.Domain.Tests.Customers;
+using OrleansCrm.Domain.Tests.Definitions;
 using OrleansCrm.Domain.Tests.Delivery;
+using OrleansCrm.Domain.Tests.Intake;
 using OrleansCrm.Domain.Tests.Stories;
 using Xunit;
 
 namespace OrleansCrm.Domain.Tests.Rules;
 
-/// <summary>The planted faults that no simulated world meets, each with the story or scenario that notices it. All others are in tests/Simulation/faults.txt, with the seed of a world that does.</summary>
+/// <summary>The planted faults that no simulated world meets, each with the story, scenario or property that notices it. All others are in tests/Simulation/faults.txt, with the seed of a world that does.</summary>
 public sealed class PlantedFaultTests
 {
     static readonly FrozenDictionary<PlantedFault, Action<PlantedFault>> Noticed = new Dictionary<PlantedFault, Action<PlantedFault>>
@@ -20,7 +22,12 @@ public sealed class PlantedFaultTests
         [PlantedFault.ForgetTheEpoch] = Story("stale-delivery-after-a-move.txt"),
         [PlantedFault.KeepEpochOnMove] = Story("stale-delivery-after-a-move.txt"),
         [PlantedFault.MergeLoosensConsent] = Story("consent-kept-refusal-survives-a-merge.txt"),
+        [PlantedFault.WritesAreNotEvidence] = Story("crossed-report-says-nothing-new.txt"),
+        [PlantedFault.IgnoreRefusal] = Story("refused-value-parks.txt"),
+        [PlantedFault.UnknownIsAborted] = planted => new ActivationTests().LoseTheEndOfACommit(planted),
+        [PlantedFault.TreatUnknownAsAborted] = CommitterProperties.Play,
         [PlantedFault.KeepTailAfterUnknown] = UnknownEndTests.NeighboursLand,
+        [PlantedFault.FoundWithoutKeys] = IntakeProperties.Play,
         [PlantedFault.ParkWholeBatch] = planted => new DeliveryMachineTests().SendABadRecordWithAnother(planted),
     }.ToFrozenDictionary();
 

@@ -59,11 +59,26 @@ sealed partial class World
             // It keeps its place, and yields to whatever was said later.
             if (change.Golden is { } risen && risen.Stamp > was.Stamp) continue;
 
+            // Who may set it depends on a field that has moved for a good reason of its own.
+            if (ReadsWhatMoved(before.RecordType, entry, change.Field)) continue;
+
             // A group goes as one: a part that the later tuple does not have goes with the others.
             if (change.Golden is null && SiblingHasRisen(before.RecordType, entry, change.Field, was.Stamp)) continue;
             TellEvidence(entry.CustomerId, change.Field, entry.Revision);
             Violate(8, $"entry {entry.CustomerId}#{entry.Revision} {why}, and {change.Field} goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
         }
+    }
+
+    bool ReadsWhatMoved(string recordType, JournalEntry entry, string field)
+    {
+        foreach (var read in PolicyOf(Newest.RecordType(recordType)!, field).FieldsRead())
+        {
+            foreach (var change in entry.Golden)
+            {
+                if (string.Equals(change.Field, read, StringComparison.Ordinal)) return true;
+            }
+        }
+        return false;
     }
 
     bool SiblingHasRisen(string recordType, JournalEntry entry, string field, Stamp than)

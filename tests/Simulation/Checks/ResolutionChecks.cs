@@ -65,7 +65,8 @@ sealed partial class World
 
     /// <summary>
     /// An echo shows that our value held when it was saved. Where somebody set the record's older value again after that, the echo is
-    /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs, which was said later.
+    /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs. So it is where the echo shows
+    /// that the system keeps our value as it is: then another spelling that a read had found was somebody's.
     /// </summary>
     /// <remarks>A group goes as one: a later word on one of its parts moves them all. What else claims there are decides what becomes of it: a set keeps its other members, and a review sees a conflict.</remarks>
     bool ShowsALaterWord(string customerId, JournalEntry entry, GoldenChange change)
@@ -85,13 +86,13 @@ sealed partial class World
                 var isSet = PolicyOf(type, part).Strategy == Strategy.Set;
                 foreach (var save in record!.Saves)
                 {
-                    if (save.Version <= echoed.Version) continue;
+                    if (isSet && save.Version <= echoed.Version) continue;
                     foreach (var saved in save.Fields)
                     {
                         if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow) || saved.Before == saved.After) continue;
 
                         // That a member was taken away the echo tells by having been there, which is no claim of its own.
-                        if (isSet || claims.Any(c => c.Value == saved.After && !known.Any(k => k.Value == c.Value && k.By == c.By))) return true;
+                        if (isSet || claims.Any(c => c.Value == saved.After && !known.Any(k => k.Value == c.Value && k.Stamp == c.Stamp))) return true;
                     }
                 }
             }
@@ -326,11 +327,14 @@ sealed partial class World
         var index = IndexOf(link.System);
         if (index < 0 || link.ExternalId is null || _systems[index].Find(link.ExternalId) is not { } record) return false;
         var f = _plan.Types[record.Object.Type].IndexOf(field.Name);
+
+        // A clock further off than declared moves what we wrote to after what undid it, and nothing else tells the two apart.
+        var isClockOff = !_systems[index].Plan.ClockIsAsDeclared;
         foreach (var save in record.Saves)
         {
             foreach (var saved in save.Fields)
             {
-                if (saved.Field == f && saved.By != Saver.Hub && saved.After == given) return true;
+                if (saved.Field == f && (saved.By != Saver.Hub || isClockOff) && saved.After == given) return true;
             }
         }
         return false;

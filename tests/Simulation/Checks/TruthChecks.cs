@@ -66,7 +66,11 @@ sealed partial class World
         {
             if (link.ExternalId is null) continue;
             if (!TryClaim(link, field, out var claim)) return;
-            if (claim is { } made && !(made.Value.IsCleared && !field.Policy.ClearedMayWin)) _trueClaims.Add(made);
+            if (claim is not { } made) continue;
+            if (!made.Value.IsCleared || field.Policy.ClearedMayWin) _trueClaims.Add(made);
+
+            // What somebody cleared there may have come back with a late report of what was there before.
+            else if (made.Latest == long.MaxValue && SaidOfIt(link, field.Name)) return;
         }
         if (Winner(field.Policy) is not { } winner) return;
         if (customer.Value(field.Name) == winner.Value) return;
@@ -119,6 +123,7 @@ sealed partial class World
 
         // Where a clock is further off than declared, which came first, a report or a write of ours, is anybody's guess.
         if (link.Fields.Get(field.Name) is { Writes.Length: > 0 } && !_systems[index].Plan.ClockIsWithinTolerance) return false;
+        if (IsStoredOtherwise(link, field.Name)) return false;
         if (IsKeptOtherwise(link, field.Name, record.Object.Habits[f], _systems[index].Plan)) return false;
 
         Save? last = null;
@@ -146,16 +151,23 @@ sealed partial class World
         // Who saves a form over what the hub has put there says what the hub said, with nothing else in between: an echo, by rule 7.
         if (confirmsOurs) return false;
         if (link.Troubles.Get(field.Name) is not null) return false;
-        if (WroteTheSame(record, f, value, last.At, plan) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan)) return false;
+        if (WroteTheSame(record, f, value, last.At, plan, IsToldAsChange(link, field.Name, last)) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan)) return false;
         return TryStamp(link, record, plan, field.Name, value, last, out claim);
     }
 
     /// <summary>Nobody has ever set the field there: a blank that was reported may count as a claim of unknown time.</summary>
     bool NobodySpoke(FakeRecord record, string field, Link link, SystemPlan plan, out TrueClaim? claim)
     {
-        claim = record.CreatedBy is null && Said(link, field) ? new TrueClaim(plan.Name, link.Id, FieldValue.Cleared, long.MinValue, record.CreatedAt + plan.Skew + Blur) : null;
+        var latest = TellsNoTimes(plan) ? long.MaxValue : record.CreatedAt + plan.Skew + Blur;
+        claim = record.CreatedBy is null && Said(link, field) ? new TrueClaim(plan.Name, link.Id, FieldValue.Cleared, long.MinValue, latest) : null;
         return record.CreatedBy is null || !Said(link, field);
     }
+
+    bool SaidOfIt(Link link, string field) =>
+        _said.TryGetValue(link.Source!.Value, out var edits) && edits.Any(e => e.Fields.Any(f => string.Equals(f.Field, field, StringComparison.Ordinal) && !f.Value.IsCleared));
+
+    /// <summary>Then what is reported counts from when it came, and what comes late looks like news.</summary>
+    static bool TellsNoTimes(SystemPlan plan) => plan.Times == TimePrecision.None && plan.Reports != ReportForm.PollOnly;
 
     bool Said(Link link, string field)
     {
@@ -170,11 +182,15 @@ sealed partial class World
         return false;
     }
 
+    /// <summary>Whether a report of the very save, as a change, has not been lost.</summary>
+    bool IsToldAsChange(Link link, string field, Save save) => _said.TryGetValue(link.Source!.Value, out var edits)
+        && edits.Any(e => e.Kind == EditKind.Change && SaveOf(e.Id, out _, out _) == save && e.Fields.Any(f => string.Equals(f.Field, field, StringComparison.Ordinal)));
+
     /// <summary>Whether the hub wrote that very value so near to the person's save that nobody can tell one from the other.</summary>
-    static bool WroteTheSame(FakeRecord record, int field, FieldValue value, long at, SystemPlan plan)
+    static bool WroteTheSame(FakeRecord record, int field, FieldValue value, long at, SystemPlan plan, bool isToldAsChange)
     {
         // Where only what is held is told, a value changed and changed back between two looks is as if nobody had touched it.
-        var near = plan.Reports == ReportForm.Changes ? plan.Definition.ClockTolerance.Ticks + plan.CallTimeMax + Math.Abs(plan.Skew) + Clock.Minute : long.MaxValue;
+        var near = isToldAsChange ? plan.Definition.ClockTolerance.Ticks + plan.CallTimeMax + Math.Abs(plan.Skew) + Clock.Minute : long.MaxValue;
         foreach (var save in record.Saves)
         {
             if (save.Write is null || Math.Abs(save.At - at) > near) continue;
@@ -202,6 +218,10 @@ sealed partial class World
         return differs;
     }
 
+    /// <summary>Whether an answer to a write told another value than ours and than the one before: put there by the save, or by somebody earlier and left there, nobody tells.</summary>
+    static bool IsStoredOtherwise(Link link, string field) =>
+        link.Fields.Get(field) is { } evidence && evidence.Statements.Any(s => s.By.EditId.EndsWith(":stored", StringComparison.Ordinal));
+
     /// <summary>Whether the system may have saved a value of ours in its own way, or not at all, and no answer told so: then its report of another value is an edit, until something ties it to our write.</summary>
     static bool IsKeptOtherwise(Link link, string field, FieldHabit habit, SystemPlan plan)
     {
@@ -220,7 +240,7 @@ sealed partial class World
         var near = plan.Definition.ClockTolerance.Ticks + Math.Abs(plan.Skew) + Clock.Minute;
         foreach (var write in evidence.Writes)
         {
-            if (write.Value != value && FakeSystem.Render(habit, write.Value) != value) continue;
+            if (write.Value != value && write.Rendering != value && FakeSystem.Render(habit, write.Value) != value) continue;
             var intent = write.Intent;
             var isTold = intent is { State: IntentState.Done, IsReadBack: false };
             var end = isTold ? intent.End!.Value : intent.StartBefore + plan.Definition.MaxCallTime;
@@ -242,7 +262,7 @@ sealed partial class World
     {
         claim = null;
         var at = last.At + plan.Skew;
-        var latest = plan.Times == TimePrecision.None && plan.Reports != ReportForm.PollOnly ? long.MaxValue : at + Blur;
+        var latest = TellsNoTimes(plan) ? long.MaxValue : at + Blur;
         long? earliest = null;
         if (!_said.TryGetValue(link.Source!.Value, out var edits)) return false;
         foreach (var edit in edits)
@@ -262,6 +282,9 @@ sealed partial class World
         }
         if (earliest is not { } known) return false;
 
+        // The poll that found the save first never arrived, and the next one tells of a time after it.
+        if (link.Fields.Get(field)?.Statements.FirstOrDefault(s => s.Value == value)?.By.Since?.UtcTicks > at + Blur) return false;
+
         // What replaced a value of ours was set after our write, which the hub dates by its own clock, however far behind it the system's is.
         foreach (var save in record.Saves)
         {
@@ -271,7 +294,12 @@ sealed partial class World
                 if (write.Intent.Id == put.IntentId && write.Value != value) latest = Math.Max(latest, (write.Intent.SavedAt ?? write.Intent.Start).UtcTicks + Blur);
             }
         }
-        claim = new TrueClaim(plan.Name, link.Id, value, plan.Times == TimePrecision.None && plan.Reports != ReportForm.PollOnly ? Math.Min(known, last.At - Blur) : known, latest);
+        // So was what replaced another value that the hub has read there itself.
+        foreach (var seen in link.Fields.Get(field)?.Statements ?? [])
+        {
+            if (seen.By.IsHubTime && seen.Value != value && seen.By.Time.UtcTicks <= last.At) latest = Math.Max(latest, seen.By.Time.UtcTicks + Blur);
+        }
+        claim = new TrueClaim(plan.Name, link.Id, value, TellsNoTimes(plan) ? Math.Min(known, last.At - Blur) : known, latest);
         return true;
     }
 }
