@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using OrleansCrm.Connectors.Salesforce;
 using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
@@ -8,7 +7,6 @@ using OrleansCrm.Domain.Definitions.Reading;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
-using OrleansCrm.Sandbox.Salesforce.Records;
 using OrleansCrm.Sandbox.Vendors;
 using Xunit;
 

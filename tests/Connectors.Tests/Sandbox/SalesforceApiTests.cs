@@ -5,7 +5,6 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using OrleansCrm.Sandbox.Salesforce;
-using OrleansCrm.Sandbox.Salesforce.Records;
 using OrleansCrm.Sandbox.Vendors;
 using Xunit;
 
