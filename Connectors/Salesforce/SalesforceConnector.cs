@@ -199,7 +199,9 @@ public sealed class SalesforceConnector : IRecordConnector
         var (told, held, failed) = exchange switch
         {
             Exchange.NotSent { Code: "cancelled" or DeliveryMachine.NotStartedCode } => (null, null, NotStarted),
-            Exchange.NotSent { Code: SalesforceSignIn.BoundElsewhere } unsent => (null, null, new WriteOutcome.Rejected([], unsent.Code, "The credentials lead to another organisation than the system's 'binding' names. Correct one of the two, then retry the delivery.")),
+
+            // No record is to blame: all wait until somebody has put it right.
+            Exchange.NotSent { Code: SalesforceSignIn.BoundElsewhere } unsent => (null, null, new WriteOutcome.Throttled(_time.GetUtcNow() + SalesforceMeanings.UsedUpWait, unsent.Code)),
             Exchange.NotSent unsent => (null, null, new WriteOutcome.Transient(unsent.Code)),
             Exchange.Lost lost => (null, null, (WriteOutcome?)new WriteOutcome.Ambiguous(lost.Code)),
             Exchange.Answered answer => Results(answer, query is not null, rows.Count),

@@ -25,6 +25,9 @@ sealed class SalesforceSignIn(SystemDefinition system, SalesforceDefinition defi
     readonly SemaphoreSlim _turn = new(1);
     volatile string? _token;
 
+    // Where the first token led. Ids mean nothing in another organisation, as a sandbox is after it was refreshed.
+    string? _organisation;
+
     /// <returns>Null: done. Else why it cannot be: nothing was sent to the organisation.</returns>
     public async Task<Exchange.NotSent?> SignAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -68,7 +71,9 @@ sealed class SalesforceSignIn(SystemDefinition system, SalesforceDefinition defi
 
         // …/id/ORGANISATION/USER
         var organisation = Text(answer.Body, "id")?.Split('/') is [.., var org, _] ? org : null;
-        return system.Binding is { } binding && !IsSame(binding, organisation) ? (null, new Exchange.NotSent(BoundElsewhere)) : (token, null);
+        if ((system.Binding ?? _organisation) is { } binding && !IsSame(binding, organisation)) return (null, new Exchange.NotSent(BoundElsewhere));
+        _organisation = organisation;
+        return (token, null);
     }
 
     // With 15 characters or 18.

@@ -13,11 +13,12 @@ sealed class SalesforceOrganisation : Organisation
     /// <summary>Calls of 24 hours in an organisation with 15 licences.</summary>
     public const int CallsUsual = 115_000;
 
+    /// <summary>Events of 24 hours in an organisation of the Enterprise edition.</summary>
+    public const int EventsUsual = 25_000;
+
     static readonly JsonSerializerOptions Words = new(JsonSerializerDefaults.Web) { Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter() } };
 
     static readonly string[] Shown = ["Contact", "Account", "Lead"];
-
-    long _delivered;
 
     public SalesforceOrganisation(int number, VendorOptions options)
         : base("salesforce", number, options, SalesforceFaults.All)
@@ -28,8 +29,17 @@ sealed class SalesforceOrganisation : Organisation
         };
         Sessions = new Sessions(options.Time);
         Calls = new CallCount(options.Time) { Max = options.Limits ? CallsUsual : null };
+        Events = new CallCount(options.Time) { Max = options.Limits ? EventsUsual : null };
         Api = new RestApi(this);
+        Tidy();
     }
+
+    // What has been in the recycle bin for too long goes, hour by hour.
+    void Tidy() => Agenda.TryAdd(TimeSpan.FromHours(1), () =>
+    {
+        Org.PurgeOld();
+        Tidy();
+    });
 
     public SalesforceOrg Org { get; }
 
@@ -43,13 +53,8 @@ sealed class SalesforceOrganisation : Organisation
 
     public override long Changes => Org.Writes;
 
-    /// <summary>Events that may be told to subscribers in 24 hours.</summary>
-    public long EventsPerDay { get; set; } = 25_000;
-
-    public long EventsDelivered => Interlocked.Read(ref _delivered);
-
-    /// <returns>False: the organisation has had its events for today.</returns>
-    public bool TryDeliver(int count) => Interlocked.Add(ref _delivered, count) <= EventsPerDay || !Options.Limits;
+    /// <summary>Events of 24 hours, each as often as it is told to somebody.</summary>
+    public CallCount Events { get; }
 
     public static SalesforceError DailyLimit { get; } = new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
 
@@ -341,13 +346,13 @@ sealed class SalesforceOrganisation : Organisation
         if (fault.Kind == FaultKinds.FieldAdded.Name) Org.AddField(fault.Object!, new FieldSpec(fault.Field!, FieldType.String) { Length = 255 });
         else if (fault.Kind == FaultKinds.FieldRemoved.Name) Org.ChangeField(fault.Object!, fault.Field!, f => f with { Removed = true });
         else if (fault.Kind == FaultKinds.OptionRemoved.Name) Org.ChangeField(fault.Object!, fault.Field!, f => f with { Restricted = true, Picklist = [.. f.Picklist.Where(v => v.Value != fault.Value)] });
-        else if (fault.Kind == FaultKinds.Refresh.Name) Org.Refresh();
+        else if (fault.Kind == FaultKinds.Refresh.Name) Refresh();
         else if (fault.Kind == SalesforceFaults.LockRow.Name) Org.LockRow(IdOf(fault.Record), Options.Time.GetUtcNow() + TimeSpan.FromMilliseconds(fault.Milliseconds));
         else if (fault.Kind == SalesforceFaults.Approval.Name) Org.Approve(IdOf(fault.Record), fault.Value != "false");
         else if (fault.Kind == SalesforceFaults.HideField.Name) Org.Hide($"{fault.Object}.{fault.Field}", true);
         else if (fault.Kind == SalesforceFaults.ShowField.Name) Org.Hide($"{fault.Object}.{fault.Field}", false);
         else if (fault.Kind == SalesforceFaults.ReadOnly.Name) Org.MakeReadOnly(fault.Object!, fault.Value != "false");
-        else if (fault.Kind == SalesforceFaults.Deactivate.Name) Done(t => t.Update(IdOf(fault.Record), [new("IsActive", false)]), person with { IsSystem = true });
+        else if (fault.Kind == SalesforceFaults.Deactivate.Name) Deactivate(IdOf(fault.Record), person);
         else if (fault.Kind == SalesforceFaults.Undelete.Name) Done(t => t.Undelete(IdOf(fault.Record)), person);
         else if (fault.Kind == SalesforceFaults.Purge.Name) _ = Org.Purge(IdOf(fault.Record)) ? true : throw new ArgumentException($"{fault.Record} is not in the recycle bin.", nameof(fault));
         else if (fault.Kind == SalesforceFaults.Merge.Name) Done(t => t.Merge(IdOf(fault.Record), fault.Value!.Split(',', StringSplitOptions.TrimEntries), []), person);
@@ -358,6 +363,19 @@ sealed class SalesforceOrganisation : Organisation
         else if (fault.Kind == SalesforceFaults.StampBehind.Name) Org.StampBehind = TimeSpan.FromMilliseconds(fault.Milliseconds);
         else if (fault.Kind == SalesforceFaults.EndSessions.Name) Sessions.CloseAll();
         else throw new ArgumentException($"'{fault.Kind}' is none that happens at once.", nameof(fault));
+    }
+
+    // Another organisation stands in the place of this one: nobody is signed in there.
+    void Refresh()
+    {
+        Org.Refresh();
+        Sessions.CloseAll();
+    }
+
+    void Deactivate(string userId, Caller person)
+    {
+        Done(t => t.Update(userId, [new("IsActive", false)]), person with { IsSystem = true });
+        Sessions.CloseOf(userId);
     }
 
     static string IdOf(string? text) => RecordId.TryParse(text, out var id) ? id : throw new ArgumentException($"'{text}' is no id.", nameof(text));

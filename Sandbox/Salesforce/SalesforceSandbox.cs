@@ -178,7 +178,7 @@ public sealed class SalesforceSandbox : VendorSandbox
         }
     }
 
-    sealed record Settings(int? DailyApiRequests, long? EventsPerDay, double? SessionSeconds, double? LockWaitSeconds, double? KeepAliveSeconds, double? StreamIdleSeconds);
+    sealed record Settings(int? DailyApiRequests, int? EventsPerDay, double? SessionSeconds, double? LockWaitSeconds, double? KeepAliveSeconds, double? StreamIdleSeconds);
 
     async Task SetSettingsAsync(HttpContext context, SalesforceOrganisation organisation)
     {
@@ -188,7 +188,11 @@ public sealed class SalesforceSandbox : VendorSandbox
             organisation.Calls.Max = calls < 0 ? null : calls;
             organisation.Calls.Reset();
         }
-        if (settings.EventsPerDay is { } events) organisation.EventsPerDay = events;
+        if (settings.EventsPerDay is { } events)
+        {
+            organisation.Events.Max = events < 0 ? null : events;
+            organisation.Events.Reset();
+        }
         if (settings.SessionSeconds is { } session) organisation.Sessions.Life = Span(session);
         if (settings.LockWaitSeconds is { } wait) LockWait = Span(wait);
         if (settings.KeepAliveSeconds is { } alive) KeepAlive = Span(alive);
@@ -402,9 +406,13 @@ public sealed class SalesforceSandbox : VendorSandbox
                 if (record.ValueKind == JsonValueKind.Object && (record.TryGetProperty("id", out var id) || record.TryGetProperty("Id", out id)) && id.ValueKind == JsonValueKind.String) ids.Add(id.GetString()!);
             }
         }
-        if (organisation.Org.HeldUntil(ids) is not { } until) return;
-        var wait = until - Options.Time.GetUtcNow();
-        if (wait > TimeSpan.Zero) await Task.Delay(wait < LockWait ? wait : LockWait, Options.Time, cancellationToken);
+        var began = Options.Time.GetTimestamp();
+        while (organisation.Org.HeldUntil(ids) is { } until && LockWait - Options.Time.GetElapsedTime(began) is { Ticks: > 0 } left)
+        {
+            // A timer may ring a little early.
+            var wait = until - Options.Time.GetUtcNow() + TimeSpan.FromMilliseconds(5);
+            await Task.Delay(wait < left ? wait : left, Options.Time, cancellationToken);
+        }
     }
 
     static async Task<byte[]?> ReadAsync(HttpContext context, int max)

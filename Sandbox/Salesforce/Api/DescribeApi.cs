@@ -41,7 +41,13 @@ sealed class DescribeApi(SalesforceOrg org)
         json.WriteEndObject();
     }));
 
-    public ApiAnswer Of(ApiCall call, ObjectSpec spec) => ApiAnswer.Json(200, json =>
+    public ApiAnswer Of(ApiCall call, ObjectSpec spec)
+    {
+        var known = call.Header("If-Modified-Since") is { } since && DateTimeOffset.TryParse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && spec.ChangedAt <= time;
+        return known ? ApiAnswer.Empty(304) : Whole(call, spec) with { LastModified = spec.ChangedAt };
+    }
+
+    ApiAnswer Whole(ApiCall call, ObjectSpec spec) => ApiAnswer.Json(200, json =>
     {
         json.WriteStartObject();
         Flags(json, spec, call);

@@ -151,6 +151,7 @@ sealed class OAuth(IReadOnlyList<SalesforceOrganisation> organisations, TimeProv
 
     ApiAnswer Grant(HttpContext context, SalesforceOrganisation organisation, string userId, string scope, string? refresh)
     {
+        if (organisation.Org.Read(o => o.Find(userId)?[o.SpecOf("User").Slot("IsActive")]) is not true) return Refuse("invalid_grant", "authentication failure");
         var session = organisation.Sessions.Open(organisation.Org.OrgId, userId, scope);
         var origin = $"{context.Request.Scheme}://{context.Request.Host}";
         var identity = $"{origin}/id/{organisation.Org.OrgId}/{userId}";

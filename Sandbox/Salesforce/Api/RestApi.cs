@@ -101,6 +101,7 @@ sealed class RestApi
     ApiAnswer Limits()
     {
         var (used, max) = _organisation.Calls.State;
+        var events = _organisation.Events.State;
         return ApiAnswer.Json(200, json =>
         {
             json.WriteStartObject();
@@ -110,7 +111,7 @@ sealed class RestApi
             Limit("DailyBulkV2QueryFileStorageMB", 976_562, 976_562);
             Limit("DataStorageMB", 1_000_000, 1_000_000);
             Limit("MonthlyPlatformEventsUsageEntitlement", 0, 0);
-            Limit("DailyDeliveredPlatformEvents", _organisation.EventsPerDay, Math.Max(0, _organisation.EventsPerDay - _organisation.EventsDelivered));
+            Limit("DailyDeliveredPlatformEvents", events.Max, events.Max - events.Used);
             json.WriteEndObject();
 
             void Limit(string name, long most, long left)

@@ -50,6 +50,11 @@ sealed class Sessions(TimeProvider time)
 
     public bool Close(string token) => _sessions.TryRemove(token, out _) | _grants.TryRemove(token, out _);
 
+    public void CloseOf(string userId)
+    {
+        foreach (var session in _sessions.Values.Where(s => s.UserId == userId)) _sessions.TryRemove(session.Token, out _);
+    }
+
     public void CloseAll() => _sessions.Clear();
 
     public string Grant(string userId)

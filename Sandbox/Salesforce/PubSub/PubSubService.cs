@@ -228,7 +228,7 @@ sealed class PubSubService(SalesforceSandbox sandbox) : Wire.PubSub.PubSubBase
                 return false;
             }
             var told = new List<ConsumerEvent>(found.Count);
-            var caller = new Caller(session.UserId);
+            var visible = new Dictionary<ObjectSpec, bool[]>();
             foreach (var change in found)
             {
                 var faults = _organisation.Faults.Take(FaultScope.Report, new Occasion("event", change.Entity, change.RecordIds[0]));
@@ -241,34 +241,33 @@ sealed class PubSubService(SalesforceSandbox sandbox) : Wire.PubSub.PubSubBase
                     throw Fail(denied.Code == "service.auth.error" ? StatusCode.Unauthenticated : StatusCode.ResourceExhausted, denied.Code ?? "subscription.limit.exceeded", "You have exceeded the event delivery limit for your org.");
                 _at = change.ReplayId;
                 if (faults.Any(f => f.Kind == FaultKinds.Lose.Name)) continue;
-                var payload = Written(change, caller);
+                var spec = change.Schema.Spec;
+                if (!visible.TryGetValue(spec, out var seen)) visible[spec] = seen = Visible(new Caller(session.UserId), spec);
+                var payload = Written(change, seen);
                 told.Add(payload);
                 if (faults.Any(f => f.Kind == FaultKinds.Duplicate.Name) && told.Count < _pending) told.Add(payload);
             }
             if (told.Count == 0) return true;
-            if (!_organisation.TryDeliver(told.Count)) throw Fail(StatusCode.ResourceExhausted, "subscription.limit.exceeded", "You have exceeded the event delivery limit for your org.");
+            if (!_organisation.Events.TryTake(told.Count)) throw Fail(StatusCode.ResourceExhausted, "subscription.limit.exceeded", "You have exceeded the event delivery limit for your org.");
             _pending -= Math.Min(_pending, told.Count);
             await SpeakAsync(told);
             return true;
         }
 
-        ConsumerEvent Written(ChangeEvent change, Caller caller)
+        static ConsumerEvent Written(ChangeEvent change, bool[] visible) => new()
         {
-            var spec = change.Schema.Spec;
-            return new ConsumerEvent
+            ReplayId = Bytes(change.ReplayId),
+            Event = new ProducerEvent
             {
-                ReplayId = Bytes(change.ReplayId),
-                Event = new ProducerEvent
-                {
-                    Id = IdOf(change),
-                    SchemaId = change.Schema.Id,
-                    Payload = UnsafeByteOperations.UnsafeWrap(change.Schema.Write(change, slot => IsVisible(caller, spec, slot))),
-                },
-            };
-        }
+                Id = IdOf(change),
+                SchemaId = change.Schema.Id,
+                Payload = UnsafeByteOperations.UnsafeWrap(change.Schema.Write(change, slot => visible[slot])),
+            },
+        };
 
         static string IdOf(ChangeEvent change) => FormattableString.Invariant($"{change.Commit.TransactionKey}-{change.Sequence}");
 
-        bool IsVisible(Caller caller, ObjectSpec spec, int slot) => _organisation.Org.Read(o => o.IsVisible(caller, spec, spec.Fields[slot]));
+        // A sharing of records does not count here, hidden fields do.
+        bool[] Visible(Caller caller, ObjectSpec spec) => _organisation.Org.Read(o => spec.Fields.Select(f => o.IsVisible(caller, spec, f)).ToArray());
     }
 }

@@ -26,6 +26,9 @@ public sealed record Caller(string UserId)
     /// <summary>Sees all fields, however hidden, and may write all: the organisation's own doings.</summary>
     public bool IsSystem { get; init; }
 
+    /// <summary>What an administrator hid from the integration, or took from it, people in the browser still have.</summary>
+    public bool IsIntegration => !IsSystem && (Api is "rest" or "bulkapi");
+
     /// <summary>What change events say of where a change came from.</summary>
     public string Origin => Api is null ? "" : FormattableString.Invariant($"com/salesforce/api/{Api}/{Version}.0{(Client is null ? "" : ";client=" + Client)}");
 }

@@ -194,7 +194,7 @@ public sealed class SalesforceOrg : ISoqlWorld
             if (!field.Custom) throw new ArgumentException("The name of a field that an admin adds ends in __c.", nameof(field));
             if (table.Spec.Slot(field.Name) >= 0) throw new ArgumentException($"{@object} has a field {field.Name} already.", nameof(field));
             if (table.Spec.Fields.Length >= 800) throw new ArgumentException($"{@object} has as many fields as it can have.", nameof(field));
-            table.Change(table.Spec.With(table.Spec.Fields.Add(field)));
+            table.Change(table.Spec.With(table.Spec.Fields.Add(field), Values.Whole(Time.GetUtcNow())));
         }
     }
 
@@ -207,7 +207,7 @@ public sealed class SalesforceOrg : ISoqlWorld
             var table = Table(@object) ?? throw new ArgumentException($"There is no object {@object}.", nameof(@object));
             var slot = Slot(table.Spec, name);
             if (slot <= ObjectSpec.SystemModstamp) throw new ArgumentException($"{name} belongs to every object.", nameof(name));
-            table.Change(table.Spec.With(table.Spec.Fields.SetItem(slot, change(table.Spec.Fields[slot]))));
+            table.Change(table.Spec.With(table.Spec.Fields.SetItem(slot, change(table.Spec.Fields[slot])), Values.Whole(Time.GetUtcNow())));
         }
     }
 
@@ -292,7 +292,7 @@ public sealed class SalesforceOrg : ISoqlWorld
 
     internal int Rows => _tables.Values.Sum(t => t.Count);
 
-    internal bool IsReadOnly(Caller caller, string @object) => !caller.IsSystem && _readOnly.Contains(@object);
+    internal bool IsReadOnly(Caller caller, string @object) => caller.IsIntegration && _readOnly.Contains(@object);
 
     /// <summary>Why a record cannot be had now; null: it can.</summary>
     internal SalesforceError? Held(Row row)
@@ -349,7 +349,7 @@ public sealed class SalesforceOrg : ISoqlWorld
 
     internal Table? ByPrefix(string id) => id.Length >= 3 ? _byPrefix.GetValueOrDefault(id[..3]) : null;
 
-    internal bool IsVisible(Caller caller, ObjectSpec spec, FieldSpec field) => caller.IsSystem || _hidden.Count == 0 || !_hidden.Contains($"{spec.Name}.{field.Name}");
+    internal bool IsVisible(Caller caller, ObjectSpec spec, FieldSpec field) => !caller.IsIntegration || _hidden.Count == 0 || !_hidden.Contains($"{spec.Name}.{field.Name}");
 
     bool ISoqlWorld.IsVisible(Caller caller, ObjectSpec spec, FieldSpec field) => IsVisible(caller, spec, field);
 

@@ -57,5 +57,8 @@ public sealed class ObjectSpec
 
     public FieldSpec? Find(string field) => Slot(field) is >= 0 and var slot ? Fields[slot] : null;
 
-    public ObjectSpec With(ImmutableArray<FieldSpec> fields) => new(Name, Label, KeyPrefix, fields) { Writable = Writable };
+    /// <summary>When an administrator last changed it; the beginning: never.</summary>
+    public DateTimeOffset ChangedAt { get; init; } = DateTimeOffset.UnixEpoch;
+
+    public ObjectSpec With(ImmutableArray<FieldSpec> fields, DateTimeOffset at) => new(Name, Label, KeyPrefix, fields) { Writable = Writable, ChangedAt = at };
 }

@@ -86,10 +86,31 @@ public sealed class SalesforceConnectorTests
     {
         await using var rig = await SalesforceRig.StartAsync(system: "auth: { clientId: sandbox, clientSecret: env:S }\n    binding: 00D000000000001AAA", signIn: false);
 
-        var rejected = Assert.IsType<WriteOutcome.Rejected>(await Write(rig, Row(WriteKind.Create, null, "k.1", Ada)));
+        var held = Assert.IsType<WriteOutcome.Throttled>(await Write(rig, Row(WriteKind.Create, null, "k.1", Ada)));
 
-        Assert.Equal("bound-to-another-organisation", rejected.Code);
+        Assert.Equal("bound-to-another-organisation", held.Code);
         Assert.IsType<ListOutcome.Refused>(await rig.Connector.ListAsync(new RecordList("Contact"), CancellationToken.None));
+        Assert.Equal(0, rig.Count);
+    }
+
+    [Fact]
+    public async Task Records_are_not_taken_for_gone_where_a_refresh_gave_all_of_them_other_ids()
+    {
+        await using var rig = await SalesforceRig.StartAsync();
+        var id = rig.Make("ada@example.com");
+        rig.Organisation.Happen(new Fault { Kind = "refresh" });
+
+        Assert.Equal("bound-to-another-organisation", Assert.IsType<WriteOutcome.Throttled>(await Write(rig, Row(WriteKind.Update, id, null, Given.Text("city", "Graz")))).Code);
+        Assert.Equal("bound-to-another-organisation", Assert.IsType<ReadOutcome.Failed>(await rig.Connector.ReadAsync(new RecordRead("Contact", id, null), CancellationToken.None)).Code);
+    }
+
+    [Fact]
+    public async Task A_user_who_was_deactivated_writes_no_more()
+    {
+        await using var rig = await SalesforceRig.StartAsync();
+        rig.Organisation.Happen(new Fault { Kind = "deactivate", Record = rig.Sandbox.Org.Users.Integration });
+
+        Assert.Equal(new WriteOutcome.Transient("sign-in-failed"), await Write(rig, Row(WriteKind.Create, null, "k.1", Ada)));
         Assert.Equal(0, rig.Count);
     }
 

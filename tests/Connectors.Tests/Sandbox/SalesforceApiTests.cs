@@ -97,6 +97,18 @@ public sealed class SalesforceApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_describes_an_object_is_told_again_only_after_it_changed()
+    {
+        var first = (await AskAsync("GET", "sobjects/Contact/describe")).Answer;
+        var since = first.Content.Headers.LastModified!.Value;
+        Assert.Equal(304, (int)(await AskAsync("GET", "sobjects/Contact/describe", headers: ("If-Modified-Since", since.ToString("R", CultureInfo.InvariantCulture)))).Answer.StatusCode);
+
+        _sandbox.Organisations[0].Happen(new Fault { Kind = "fieldAdded", Object = "Contact", Field = "Tier__c" });
+
+        Assert.Equal(200, (int)(await AskAsync("GET", "sobjects/Contact/describe", headers: ("If-Modified-Since", since.ToString("R", CultureInfo.InvariantCulture)))).Answer.StatusCode);
+    }
+
+    [Fact]
     public async Task Collections_and_composites_have_the_vendors_bounds()
     {
         static string Records(IEnumerable<string> types) => $$"""{"records":[{{string.Join(',', types.Select(t => $$"""{"attributes":{"type":"{{t}}"},"LastName":"L","Name":"N"}"""))}}]}""";

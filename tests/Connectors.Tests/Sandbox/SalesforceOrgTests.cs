@@ -247,6 +247,21 @@ public sealed class SalesforceOrgTests
     }
 
     [Fact]
+    public void What_was_deleted_leaves_the_recycle_bin_after_fifteen_days()
+    {
+        var org = Org();
+        var id = Create(org, "Contact", ("LastName", "L")).Id!;
+        org.Do(Api(org), t => t.Delete(id));
+        Time.Now += TimeSpan.FromDays(14);
+        Assert.Equal(0, org.PurgeOld());
+
+        Time.Now += TimeSpan.FromDays(2);
+
+        Assert.Equal(1, org.PurgeOld());
+        Assert.Empty(Query(org, "SELECT Id FROM Contact", deleted: true));
+    }
+
+    [Fact]
     public void An_automation_that_runs_later_does_so_in_a_transaction_of_its_own()
     {
         var org = Org();

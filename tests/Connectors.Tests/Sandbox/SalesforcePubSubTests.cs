@@ -206,6 +206,30 @@ public sealed class SalesforcePubSubTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_events_of_a_day_are_counted_and_when_they_are_used_up_the_stream_ends()
+    {
+        _sandbox.First.Events.Max = 3;
+        Make(5);
+        using var few = await SubscribeAsync(Ask(3));
+        Assert.Equal(3, (await Take(few, 3)).Sum(t => t.Events.Count));
+        using var more = await SubscribeAsync(Ask(2));
+
+        Assert.EndsWith("subscription.limit.exceeded", await Refused(more), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Hidden_fields_are_not_told()
+    {
+        _sandbox.Organisations[0].Create("Contact", new Dictionary<string, string?> { ["LastName"] = "Lovelace" }, Editor.Someone);
+        _sandbox.Org.Hide("Contact.LastName", true);
+        _sandbox.Org.Hide("Contact.Name", true);
+        using var call = await SubscribeAsync(Ask(1));
+        var told = Assert.Single((await Take(call, 1)).SelectMany(t => t.Events));
+
+        Assert.DoesNotContain("Lovelace", told.Event.Payload.ToStringUtf8(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_topic_tells_its_schema_and_another_field_makes_another()
     {
         var before = await _client.GetTopicAsync(new TopicRequest { TopicName = Topic }, Headers());
