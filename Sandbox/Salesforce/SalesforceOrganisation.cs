@@ -26,6 +26,7 @@ sealed class SalesforceOrganisation : Organisation
         Org = new SalesforceOrg(new OrgOptions { Time = options.Time, Seed = (int)((options.Seed * 1_009) + (ulong)number) & 0xFFFF, RowsMax = options.RecordsMax })
         {
             OnWrite = Log,
+            OnLater = due => Agenda.TryAdd(due - options.Time.GetUtcNow(), Org!.RunDue),
         };
         Sessions = new Sessions(options.Time);
         Calls = new CallCount(options.Time) { Max = options.Limits ? CallsUsual : null };
@@ -172,18 +173,9 @@ sealed class SalesforceOrganisation : Organisation
             _ => "changed",
         };
         Writes.Add(number => new LoggedWrite(number, entry.At, entry.By.Request, entry.Row.Object, entry.Row.Id, kind, NameOf(entry.By.UserId), fields));
-
-        // Automations may be due now.
-        if (Org.Flows.Any(f => f.LaterMilliseconds is not null)) Agenda.TryAdd(TimeSpan.Zero, RunDue);
     }
 
     string NameOf(string userId) => Org.Find(userId) is { } user ? (string)user[Org.SpecOf("User").Slot("Username")]! : userId;
-
-    void RunDue()
-    {
-        Org.RunDue();
-        if (Org.NextDue is { } next) Agenda.TryAdd(next - Options.Time.GetUtcNow(), Org.RunDue);
-    }
 
     public override IEnumerable<ReadOnlyMemory<byte>> Save()
     {

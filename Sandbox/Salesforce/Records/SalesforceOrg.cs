@@ -91,6 +91,9 @@ public sealed class SalesforceOrg : ISoqlWorld
     /// <summary>Told every write that took effect, in order, inside the lock: must be quick.</summary>
     public Action<RecordWriteEntry>? OnWrite { get; set; }
 
+    /// <summary>Told when an automation is due, for each one: <see cref="RunDue"/> is to be called then. Inside the lock.</summary>
+    public Action<DateTimeOffset>? OnLater { get; set; }
+
     /// <summary>Automations that did not run because too many waited.</summary>
     public long LaterGivenUp { get; private set; }
 
@@ -252,8 +255,14 @@ public sealed class SalesforceOrg : ISoqlWorld
         Changes.Append(changes, new Commit(transaction.Caller.Origin, key, now, commit, transaction.Caller.UserId));
         foreach (var (flow, id) in transaction.Later)
         {
-            if (_later.Count >= LaterMax) LaterGivenUp++;
-            else _later.Enqueue((flow, id), Time.GetUtcNow().AddMilliseconds(flow.LaterMilliseconds ?? 0));
+            if (_later.Count >= LaterMax)
+            {
+                LaterGivenUp++;
+                continue;
+            }
+            var due = Time.GetUtcNow().AddMilliseconds(flow.LaterMilliseconds ?? 0);
+            _later.Enqueue((flow, id), due);
+            OnLater?.Invoke(due);
         }
     }
 
@@ -396,15 +405,6 @@ public sealed class SalesforceOrg : ISoqlWorld
                     return 0;
                 });
             }
-        }
-    }
-
-    /// <summary>When the next automation is due; null: none waits.</summary>
-    public DateTimeOffset? NextDue
-    {
-        get
-        {
-            lock (_lock) return _later.TryPeek(out _, out var at) ? at : null;
         }
     }
 

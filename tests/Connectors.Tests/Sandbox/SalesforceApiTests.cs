@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using OrleansCrm.Sandbox.Salesforce;
+using OrleansCrm.Sandbox.Salesforce.Records;
 using OrleansCrm.Sandbox.Vendors;
 using Xunit;
 
@@ -189,6 +190,20 @@ public sealed class SalesforceApiTests : IAsyncLifetime
         _sandbox.LockWait = TimeSpan.Zero;
         _sandbox.Organisations[0].Happen(new Fault { Kind = "lockRow", Record = account, Milliseconds = 60_000 });
         Assert.Equal("UNABLE_TO_LOCK_ROW", Code((await AskAsync("PATCH", $"sobjects/Contact/{contact}", """{"Title":"y"}""")).Body));
+    }
+
+    [Fact]
+    public async Task Every_automation_that_is_to_run_later_runs_however_many_wait()
+    {
+        _sandbox.Org.Set([new Flow("Fights", "Contact", "MailingCity = 'Graz'", new Dictionary<string, JsonElement> { ["MailingCity"] = JsonElement.Parse("\"Linz\"") }) { LaterMilliseconds = 150 }]);
+        var ids = new List<string>();
+        for (var i = 0; i < 20; i++) ids.Add(await MakeAsync("Contact", """{"LastName":"Doe","MailingCity":"Graz"}"""));
+
+        string[] Left() => [.. ids.Where(id => _sandbox.Organisations[0].Read("Contact", id)!.Fields["MailingCity"] == "Graz")];
+        var deadline = DateTimeOffset.UtcNow.AddSeconds(10);
+        while (Left().Length > 0 && DateTimeOffset.UtcNow < deadline) await Task.Yield();
+
+        Assert.Empty(Left());
     }
 
     [Fact]
