@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Definitions.Reading;
