@@ -296,8 +296,18 @@ public sealed class SalesforceConnector : IRecordConnector
 
         // A row of many does not tell who the duplicates are; the record by itself does.
         if (kind == WriteKind.Create && problem is { Code: "DUPLICATES_DETECTED", ExistingIds.IsEmpty: true } && records.HasKey && row.Write.CreationKey is { } key) return await MetAsync(records, row, key, cancellationToken);
-        return SalesforceMeanings.OfRow(problem, kind, names => records.FieldsOf(names, row.Write.Fields), _time.GetUtcNow());
+        var outcome = SalesforceMeanings.OfRow(problem, kind, names => records.FieldsOf(names, row.Write.Fields), _time.GetUtcNow());
+        return outcome is WriteOutcome.Gone && records.References(row.Write.Fields) is { IsEmpty: false } references ? await GoneAsync(records, row, problem, references, cancellationToken) : outcome;
     }
+
+    // Which record is not there, this one or one that it refers to? The organisation says the same of both, and a link must not end for a reference.
+    async Task<WriteOutcome> GoneAsync(SalesforceRecords records, Row row, SalesforceProblem problem, ImmutableArray<string> references, CancellationToken cancellationToken) =>
+        await FindAsync(records, row.Write.ExternalId, null, cancellationToken) switch
+        {
+            ReadOutcome.Found => new WriteOutcome.Rejected(references, problem.Code, "The record that it refers to is not there, or the hub's user does not see it. When it is there again, retry the delivery."),
+            ReadOutcome.Missing => new WriteOutcome.Gone(problem.Code),
+            _ => new WriteOutcome.Transient(problem.Code),
+        };
 
     // A unique value is taken: is it by a record with our key?
     async Task<WriteOutcome> TakenAsync(SalesforceRecords records, Row row, SalesforceProblem problem, CancellationToken cancellationToken)

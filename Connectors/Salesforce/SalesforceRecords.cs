@@ -97,6 +97,10 @@ sealed class SalesforceRecords
         return fields.DrainToImmutable();
     }
 
+    /// <summary>Fields of a write that lead to other records.</summary>
+    public ImmutableArray<string> References(ImmutableArray<FieldWrite> written) =>
+        [.. written.Where(w => !w.Value.IsBlank && _hub.RecordType(Mapping.RecordType)?.Field(w.Field)?.Type == FieldType.Reference).Select(w => w.Field)];
+
     public static string? IdOf(JsonElement record) => Text(record, "Id") is { Length: 18 } id ? id : null;
 
     public string? KeyOf(JsonElement record) => HasKey ? Text(record, _definition.KeyField) : null;

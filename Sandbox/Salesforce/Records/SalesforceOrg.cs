@@ -516,7 +516,7 @@ public sealed record OrgOptions
     public int RowsMax { get; init; } = 1_000_000;
 
     /// <summary>Most change events kept; beyond, the oldest go before their 72 hours are over.</summary>
-    public int EventsMax { get; init; } = 500_000;
+    public int EventsMax { get; init; } = 200_000;
 
     /// <summary>Deletions of one object that are remembered.</summary>
     public int DeletionsMax { get; init; } = 15_000 * 10;

@@ -189,6 +189,23 @@ public sealed class SalesforceConnectorTests
         if (told is WriteOutcome.Rejected rejected) Assert.NotNull(rejected.Advice);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_reference_that_leads_nowhere_does_not_make_its_record_gone(bool isThere)
+    {
+        await using var rig = await SalesforceRig.StartAsync();
+        var id = rig.Make("ada@example.com");
+        var account = rig.Organisation.Create("Account", new Dictionary<string, string?> { ["Name"] = "Acme" }, Editor.Someone).Id!;
+        if (!isThere) rig.Remove(id);
+        rig.Organisation.Faults.Add(new Fault { Kind = "rowError", Code = "INVALID_CROSS_REFERENCE_KEY" });
+
+        var told = await Write(rig, Row(WriteKind.Update, id, null, Given.Text("city", "Graz"), ("employer", FieldValue.Text("cus_acme"))), ImmutableDictionary<string, string>.Empty.Add("cus_acme", account));
+
+        if (isThere) Assert.Equal(["employer"], Assert.IsType<WriteOutcome.Rejected>(told).Fields);
+        else Assert.IsType<WriteOutcome.Gone>(told);
+    }
+
     [Fact]
     public async Task When_the_calls_of_the_day_are_used_up_the_wait_is_long_and_one_call_looks_again()
     {
