@@ -330,8 +330,9 @@ sealed class JobsApi : IAsyncDisposable
                     if (job.IsQuery) Query(job);
                     else await IngestAsync(job);
                 }
-                catch (Exception exception) when (exception is SoqlException or CsvFormatException)
+                catch (Exception exception) when (exception is not OperationCanceledException)
                 {
+                    // Whatever a file may do, the jobs behind it are waiting.
                     End(job, JobState.Failed, "InvalidBatch : " + exception.Message);
                 }
                 Interlocked.Add(ref _bytes, -job.Content.Length);

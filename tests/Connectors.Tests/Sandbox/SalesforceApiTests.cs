@@ -264,6 +264,36 @@ public sealed class SalesforceApiTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, (await AskAsync("GET", $"jobs/ingest/{jobId}")).Answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData("Id,Title\n\"never closed", "LF")]
+    [InlineData("Id,Title\n003,a,b,c,d\n\n,,\n", "LF")]
+    [InlineData("", "LF")]
+    [InlineData("Id,Nonsense\n1,2\n", "LF")]
+    [InlineData("Id,Title\r\n1,2\r\n", "LF")]
+    [InlineData("\0\u0001\"\"\"\n,", "LF")]
+    public async Task A_broken_file_ends_its_job_and_no_other(string csv, string ending)
+    {
+        async Task<string> Run(string rows)
+        {
+            var (_, job) = await AskAsync("POST", "jobs/ingest", $$"""{"object":"Contact","operation":"update","contentType":"CSV","lineEnding":"{{ending}}"}""");
+            var id = job.GetProperty("id").GetString();
+            using (var content = new StringContent(rows, Encoding.UTF8, "text/csv")) await _http.PutAsync(new Uri($"/services/data/v62.0/jobs/ingest/{id}/batches", UriKind.Relative), content);
+            await AskAsync("PATCH", $"jobs/ingest/{id}", """{"state":"UploadComplete"}""");
+            var deadline = DateTimeOffset.UtcNow.AddSeconds(20);
+            while (true)
+            {
+                var state = (await AskAsync("GET", $"jobs/ingest/{id}")).Body.GetProperty("state").GetString()!;
+                if (state is "JobComplete" or "Failed" || DateTimeOffset.UtcNow > deadline) return state;
+                await Task.Yield();
+            }
+        }
+        var contact = await MakeAsync("Contact", """{"LastName":"Doe"}""");
+
+        Assert.Contains(await Run(csv), new[] { "JobComplete", "Failed" });
+        Assert.Equal("JobComplete", await Run($"Id,Title\n{contact},Boss\n"));
+        Assert.Equal("Boss", _sandbox.Organisations[0].Read("Contact", contact)!.Fields["Title"]);
+    }
+
     [Fact]
     public async Task Results_of_a_query_job_are_asked_for_page_by_page_and_by_the_same_version()
     {

@@ -103,6 +103,32 @@ public sealed class SalesforceOrgTests
     }
 
     [Fact]
+    public void Whatever_is_asked_is_answered_or_refused_as_a_query()
+    {
+        var org = Org();
+        for (var i = 0; i < 20; i++) Create(org, "Contact", ("LastName", "L" + i), ("MailingCity", i % 3 == 0 ? null : "Graz"));
+        string[] words =
+        [
+            "SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "LIKE", "ORDER BY", "GROUP BY", "LIMIT", "OFFSET", "Contact", "Account", "Id", "Name", "LastName", "Account.Name", "Owner.Type", "COUNT()", "COUNT(Id)", "MAX(Score__c)", "FIELDS(ALL)",
+            "(", ")", ",", "=", "!=", "<", ">=", "'x'", "'", "\\", "null", "true", "1", "-2.5", "2024-01-01", "2024-01-01T00:00:00Z", "TODAY", "LAST_N_DAYS:3", "MailingAddress", "SystemModstamp", "DESC", "NULLS LAST", "ALL ROWS", "\u0000", "(SELECT Id FROM Contacts)",
+        ];
+        string[] whole = ["SELECT Id FROM Contact WHERE {0}", "SELECT Id, {0} FROM Contact", "SELECT Id FROM Contact ORDER BY {0}", "SELECT Id FROM Contact {0}", "{0}", "SELECT Id FROM Contact WHERE LastName = {0} LIMIT 3"];
+
+        Gen.Int[0, words.Length - 1].Array[0, 8].Select(Gen.Int[0, whole.Length - 1]).Sample((chosen, form) =>
+        {
+            var text = whole[form].Replace("{0}", string.Join(' ', chosen.Select(c => words[c])), StringComparison.Ordinal);
+            try
+            {
+                Query(org, text);
+            }
+            catch (SoqlException exception)
+            {
+                Assert.Matches("^[A-Z_]+$", exception.Error.Code);
+            }
+        }, iter: 5_000, threads: 1);
+    }
+
+    [Fact]
     public void A_transaction_that_is_taken_back_leaves_nothing_behind()
     {
         Gen.Int[0, 3].Array[1, 12].Select(Gen.Int[0, 1_000]).Sample((acts, seed) =>
