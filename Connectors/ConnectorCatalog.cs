@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansCrm.Connectors.Lines;
 using OrleansCrm.Connectors.Rest;
+using OrleansCrm.Connectors.Salesforce;
 using OrleansCrm.Connectors.Secrets;
 using OrleansCrm.Connectors.Webhooks;
 using OrleansCrm.Domain.Connecting;
@@ -14,19 +15,25 @@ namespace OrleansCrm.Connectors;
 public sealed class ConnectorCatalog(ISecretResolver secrets) : IConnectorCatalog
 {
     const string Rest = "rest";
+    const string Salesforce = "salesforce";
     const string Webhook = "webhook";
     const string JsonLines = "jsonl";
 
-    public ImmutableArray<string> Records { get; } = [Rest];
+    public ImmutableArray<string> Records { get; } = [Rest, Salesforce];
 
     public ImmutableArray<string> Sinks { get; } = [JsonLines, Webhook];
 
     public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(system);
-        if (system.Connector != Rest) return Opening.Refused<IRecordConnector>($"There is no connector '{system.Connector}' for system '{system.Name}'.", $"Write one of: {string.Join(", ", Records)}.");
-        if (system.Rest is null) return Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and the rest of its mappings.");
-        return Opening.Of<IRecordConnector>(new RestConnector(hub, system, secrets, time));
+        return system switch
+        {
+            { Connector: Rest, Rest: not null } => Opening.Of<IRecordConnector>(new RestConnector(hub, system, secrets, time)),
+            { Connector: Rest } => Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and the rest of its mappings."),
+            { Connector: Salesforce, Salesforce: not null } => Opening.Of<IRecordConnector>(new SalesforceConnector(hub, system, secrets, time)),
+            { Connector: Salesforce } => Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and auth."),
+            _ => Opening.Refused<IRecordConnector>($"There is no connector '{system.Connector}' for system '{system.Name}'.", $"Write one of: {string.Join(", ", Records)}."),
+        };
     }
 
     public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time)

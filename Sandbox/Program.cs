@@ -1,5 +1,6 @@
 using System.CommandLine;
 using OrleansCrm.Sandbox.Rest;
+using OrleansCrm.Sandbox.Vendors;
 
 var address = new Option<string>("--address") { Description = "Where it listens: an address of this machine.", DefaultValueFactory = _ => "127.0.0.1" };
 var port = new Option<int>("--port") { Description = "Its port; 0: a free one.", DefaultValueFactory = _ => 5090 };
@@ -37,4 +38,8 @@ rest.SetAction(async (parsed, cancellation) =>
     return 0;
 });
 
-return await new RootCommand("Simulated systems for a hub to speak to.") { rest }.Parse(args).InvokeAsync();
+var all = new RootCommand("Simulated CRMs for a hub to speak to: all of them, each on a port of its own.") { rest };
+VendorCommand.Into(all, VendorCatalog.All);
+
+// At the end records are saved, which may take its time.
+return await all.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

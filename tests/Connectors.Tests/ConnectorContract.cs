@@ -42,6 +42,12 @@ public abstract class ConnectorRig : IAsyncDisposable
 {
     public abstract IRecordConnector Connector { get; }
 
+    /// <summary>The object's name there.</summary>
+    public virtual string Object => "customers";
+
+    /// <summary>How exactly the system tells times.</summary>
+    public virtual TimeSpan Grain => TimeSpan.FromMilliseconds(1);
+
     /// <summary>The next request that this can happen to meets it.</summary>
     public abstract void Next(Trouble trouble);
 
@@ -66,7 +72,7 @@ public abstract class ConnectorRig : IAsyncDisposable
     public abstract ValueTask DisposeAsync();
 }
 
-/// <summary>What every record connector promises. Object <c>customers</c> with the fields email, lastName and city; the creation key of a create is unique there.</summary>
+/// <summary>What every record connector promises. One object with the fields email, lastName and city; the creation key of a create is unique there.</summary>
 public abstract class ConnectorContract : IAsyncLifetime
 {
     static readonly (string, FieldValue) Ada = Given.Text("email", "ada@example.com");
@@ -85,13 +91,15 @@ public abstract class ConnectorContract : IAsyncLifetime
 
     IRecordConnector Connector => Rig.Connector;
 
-    async Task<WriteOutcome> Write(RecordWrite write) => Assert.Single(await Connector.WriteAsync(new RecordCall(write.Kind, [write]), CancellationToken.None));
+    async Task<WriteOutcome> Write(RecordWrite write) => Assert.Single(await Connector.WriteAsync(new RecordCall(write.Kind, [Here(write)]), CancellationToken.None));
+
+    RecordWrite Here(RecordWrite write) => write with { Object = Rig.Object };
 
     Task<WriteOutcome> Create(string key, params (string, FieldValue)[] fields) => Write(Given.Write(WriteKind.Create, null, key, fields));
 
     Task<WriteOutcome> Update(string id, params (string, FieldValue)[] fields) => Write(Given.Write(WriteKind.Update, id, null, fields));
 
-    Task<ReadOutcome> Find(string key) => Connector.ReadAsync(new RecordRead("customers", null, key), CancellationToken.None);
+    Task<ReadOutcome> Find(string key) => Connector.ReadAsync(new RecordRead(Rig.Object, null, key), CancellationToken.None);
 
     [Fact]
     public async Task A_create_makes_one_record_and_tells_its_id_and_what_it_holds()
@@ -226,9 +234,9 @@ public abstract class ConnectorContract : IAsyncLifetime
 
         var outcomes = await Connector.WriteAsync(
             new RecordCall(WriteKind.Update, [
-                Given.Write(WriteKind.Update, good, null, Given.Text("lastName", "A")),
-                Given.Write(WriteKind.Update, bad, null, Given.Text("city", "Graz")),
-                Given.Write(WriteKind.Update, gone, null, Given.Text("lastName", "E"))]),
+                Here(Given.Write(WriteKind.Update, good, null, Given.Text("lastName", "A"))),
+                Here(Given.Write(WriteKind.Update, bad, null, Given.Text("city", "Graz"))),
+                Here(Given.Write(WriteKind.Update, gone, null, Given.Text("lastName", "E")))]),
             CancellationToken.None);
 
         Assert.Equal([typeof(WriteOutcome.Done), typeof(WriteOutcome.Rejected), typeof(WriteOutcome.Gone)], outcomes.Select(o => o.GetType()));
@@ -250,7 +258,7 @@ public abstract class ConnectorContract : IAsyncLifetime
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
-        var outcomes = await Connector.WriteAsync(new RecordCall(WriteKind.Create, [Given.Write(WriteKind.Create, null, "k.1", Ada)]), cancelled.Token);
+        var outcomes = await Connector.WriteAsync(new RecordCall(WriteKind.Create, [Here(Given.Write(WriteKind.Create, null, "k.1", Ada))]), cancelled.Token);
 
         Assert.Equal([new WriteOutcome.Transient(DeliveryMachine.NotStartedCode)], outcomes);
         Assert.Equal(0, Rig.Count);
@@ -263,7 +271,7 @@ public abstract class ConnectorContract : IAsyncLifetime
 
         Assert.IsType<WriteOutcome.Transient>(await Create("k.1", Ada));
         Assert.IsType<ReadOutcome.Failed>(await Find("k.1"));
-        Assert.IsType<ListOutcome.Failed>(await Connector.ListAsync(new RecordList("customers"), CancellationToken.None));
+        Assert.IsType<ListOutcome.Failed>(await Connector.ListAsync(new RecordList(Rig.Object), CancellationToken.None));
     }
 
     [Fact]
@@ -273,11 +281,11 @@ public abstract class ConnectorContract : IAsyncLifetime
         var gone = Rig.Make("bob@example.com");
         Rig.Remove(gone);
 
-        var found = Assert.IsType<ReadOutcome.Found>(await Connector.ReadAsync(new RecordRead("customers", id, null), CancellationToken.None));
+        var found = Assert.IsType<ReadOutcome.Found>(await Connector.ReadAsync(new RecordRead(Rig.Object, id, null), CancellationToken.None));
 
         Assert.Contains(new FieldStored("city", FieldValue.Text("Graz")), found.Fields);
-        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead("customers", gone, null), CancellationToken.None));
-        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead("customers", "nobody", null), CancellationToken.None));
+        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead(Rig.Object, gone, null), CancellationToken.None));
+        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead(Rig.Object, "nobody", null), CancellationToken.None));
         Assert.IsType<ReadOutcome.Missing>(await Find("k.none"));
     }
 
@@ -302,11 +310,11 @@ public abstract class ConnectorContract : IAsyncLifetime
         var removed = Rig.Make("bob@example.com");
         var since = (await ListAll()).Max(r => r.Observation.Time)!.Value.AddTicks(10);
         await Task.Yield();
-        while (DateTimeOffset.UtcNow < since.AddMilliseconds(2)) await Task.Yield();
+        while (DateTimeOffset.UtcNow < since + Rig.Grain + TimeSpan.FromMilliseconds(1)) await Task.Yield();
         Rig.Edit(edited, "Linz");
         Rig.Remove(removed);
 
-        var listed = await ListAll(since.AddMilliseconds(1), before: since);
+        var listed = await ListAll(since + Rig.Grain, before: since);
 
         Assert.DoesNotContain(listed, r => r.Observation.Source.ExternalId == untouched);
         var edit = listed.Single(r => r.Observation.Source.ExternalId == edited).Observation;
@@ -318,7 +326,7 @@ public abstract class ConnectorContract : IAsyncLifetime
     async Task<List<ListedRecord>> ListAll(DateTimeOffset? since = null, DateTimeOffset? before = null)
     {
         var all = new List<ListedRecord>();
-        var list = new RecordList("customers", null, since, before);
+        var list = new RecordList(Rig.Object, null, since, before);
         for (var pages = 0; pages < 100; pages++)
         {
             var page = Assert.IsType<ListOutcome.Page>(await Connector.ListAsync(list, CancellationToken.None));
