@@ -175,6 +175,11 @@ public sealed partial class DeliveryMachine
             case DeliveryMessage.CallEnded ended:
                 TakeCallEnded(ended, at);
                 break;
+            case DeliveryMessage.ReadEnded ended when _links.TryGetValue(new(ended.CustomerId, ended.LinkId), out var link) && link.Phase == LinkPhase.Reading:
+                // What it saw the next run reads anew; but nothing is under way any more.
+                link.Phase = LinkPhase.Idle;
+                _reading--;
+                break;
         }
     }
 

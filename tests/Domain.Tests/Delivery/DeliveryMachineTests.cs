@@ -46,6 +46,22 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void A_read_that_ends_after_the_machine_has_stopped_is_not_under_way_any_more()
+    {
+        StartWith("a");
+        Begun("a", new BeginAnswer.ReadFirst(1, "customer", "1", null, _now));
+        Pass(TimeSpan.FromMilliseconds(1));
+        Assert.Single(TakeAll<DeliveryEffect.Read>());
+        Assert.Equal(1, _machine.CallsUnderWay);
+        Tell(new DeliveryMessage.RowsSaved(TakeAll<DeliveryEffect.SaveRows>()[^1].Ticket, RowsAnswer.Unknown));
+        Assert.True(_machine.IsStopped);
+
+        Tell(new DeliveryMessage.ReadEnded("cus_a", "l", new ReadOutcome.Failed("x", null)));
+
+        Assert.Equal(0, _machine.CallsUnderWay);
+    }
+
+    [Fact]
     public void What_rang_while_a_page_was_read_is_read_next()
     {
         Start([]);
