@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using OrleansCrm.Connectors.HubSpot;
 using OrleansCrm.Connectors.Lines;
 using OrleansCrm.Connectors.Rest;
 using OrleansCrm.Connectors.Secrets;
@@ -14,16 +15,23 @@ namespace OrleansCrm.Connectors;
 public sealed class ConnectorCatalog(ISecretResolver secrets) : IConnectorCatalog
 {
     const string Rest = "rest";
+    const string HubSpot = "hubspot";
     const string Webhook = "webhook";
     const string JsonLines = "jsonl";
 
-    public ImmutableArray<string> Records { get; } = [Rest];
+    public ImmutableArray<string> Records { get; } = [HubSpot, Rest];
 
     public ImmutableArray<string> Sinks { get; } = [JsonLines, Webhook];
 
     public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(system);
+        if (system.Connector == HubSpot)
+        {
+            return system.HubSpot is null
+                ? Opening.Refused<IRecordConnector>($"The definition does not say how the hub signs in to system '{system.Name}': it only reports by itself.", "Add 'auth' to the system: { token: env:HUBSPOT_TOKEN }.")
+                : Opening.Of<IRecordConnector>(new HubSpotConnector(hub, system, secrets, time));
+        }
         if (system.Connector != Rest) return Opening.Refused<IRecordConnector>($"There is no connector '{system.Connector}' for system '{system.Name}'.", $"Write one of: {string.Join(", ", Records)}.");
         if (system.Rest is null) return Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and the rest of its mappings.");
         return Opening.Of<IRecordConnector>(new RestConnector(hub, system, secrets, time));

@@ -42,6 +42,9 @@ public abstract class ConnectorRig : IAsyncDisposable
 {
     public abstract IRecordConnector Connector { get; }
 
+    /// <summary>The system's name for the object that is written.</summary>
+    public virtual string Object => "customers";
+
     /// <summary>The next request that this can happen to meets it.</summary>
     public abstract void Next(Trouble trouble);
 
@@ -66,7 +69,7 @@ public abstract class ConnectorRig : IAsyncDisposable
     public abstract ValueTask DisposeAsync();
 }
 
-/// <summary>What every record connector promises. Object <c>customers</c> with the fields email, lastName and city; the creation key of a create is unique there.</summary>
+/// <summary>What every record connector promises. The rig's object with the fields email, lastName and city; the creation key of a create is unique there.</summary>
 public abstract class ConnectorContract : IAsyncLifetime
 {
     static readonly (string, FieldValue) Ada = Given.Text("email", "ada@example.com");
@@ -85,13 +88,15 @@ public abstract class ConnectorContract : IAsyncLifetime
 
     IRecordConnector Connector => Rig.Connector;
 
+    RecordWrite Row(WriteKind kind, string? id, string? key, params ReadOnlySpan<(string Field, FieldValue Value)> fields) => Given.Write(kind, id, key, fields) with { Object = Rig.Object };
+
     async Task<WriteOutcome> Write(RecordWrite write) => Assert.Single(await Connector.WriteAsync(new RecordCall(write.Kind, [write]), CancellationToken.None));
 
-    Task<WriteOutcome> Create(string key, params (string, FieldValue)[] fields) => Write(Given.Write(WriteKind.Create, null, key, fields));
+    Task<WriteOutcome> Create(string key, params (string, FieldValue)[] fields) => Write(Row(WriteKind.Create, null, key, fields));
 
-    Task<WriteOutcome> Update(string id, params (string, FieldValue)[] fields) => Write(Given.Write(WriteKind.Update, id, null, fields));
+    Task<WriteOutcome> Update(string id, params (string, FieldValue)[] fields) => Write(Row(WriteKind.Update, id, null, fields));
 
-    Task<ReadOutcome> Find(string key) => Connector.ReadAsync(new RecordRead("customers", null, key), CancellationToken.None);
+    Task<ReadOutcome> Find(string key) => Connector.ReadAsync(new RecordRead(Rig.Object, null, key), CancellationToken.None);
 
     [Fact]
     public async Task A_create_makes_one_record_and_tells_its_id_and_what_it_holds()
@@ -121,9 +126,9 @@ public abstract class ConnectorContract : IAsyncLifetime
     {
         var id = Rig.Make("ada@example.com");
 
-        Assert.IsType<WriteOutcome.Done>(await Write(Given.Write(WriteKind.Delete, id, null)));
+        Assert.IsType<WriteOutcome.Done>(await Write(Row(WriteKind.Delete, id, null)));
         Assert.Equal(0, Rig.Count);
-        Assert.IsType<WriteOutcome.Gone>(await Write(Given.Write(WriteKind.Delete, id, null)));
+        Assert.IsType<WriteOutcome.Gone>(await Write(Row(WriteKind.Delete, id, null)));
         Assert.IsType<WriteOutcome.Gone>(await Update(id, Given.Text("city", "Graz")));
     }
 
@@ -226,9 +231,9 @@ public abstract class ConnectorContract : IAsyncLifetime
 
         var outcomes = await Connector.WriteAsync(
             new RecordCall(WriteKind.Update, [
-                Given.Write(WriteKind.Update, good, null, Given.Text("lastName", "A")),
-                Given.Write(WriteKind.Update, bad, null, Given.Text("city", "Graz")),
-                Given.Write(WriteKind.Update, gone, null, Given.Text("lastName", "E"))]),
+                Row(WriteKind.Update, good, null, Given.Text("lastName", "A")),
+                Row(WriteKind.Update, bad, null, Given.Text("city", "Graz")),
+                Row(WriteKind.Update, gone, null, Given.Text("lastName", "E"))]),
             CancellationToken.None);
 
         Assert.Equal([typeof(WriteOutcome.Done), typeof(WriteOutcome.Rejected), typeof(WriteOutcome.Gone)], outcomes.Select(o => o.GetType()));
@@ -238,7 +243,7 @@ public abstract class ConnectorContract : IAsyncLifetime
     [Fact]
     public async Task A_write_whose_time_has_passed_is_not_sent()
     {
-        var late = Given.Write(WriteKind.Create, null, "k.1", Ada) with { StartBefore = DateTimeOffset.UtcNow.AddSeconds(-1) };
+        var late = Row(WriteKind.Create, null, "k.1", Ada) with { StartBefore = DateTimeOffset.UtcNow.AddSeconds(-1) };
 
         Assert.Equal(new WriteOutcome.Transient(DeliveryMachine.NotStartedCode), await Write(late));
         Assert.Equal(0, Rig.Count);
@@ -250,7 +255,7 @@ public abstract class ConnectorContract : IAsyncLifetime
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
-        var outcomes = await Connector.WriteAsync(new RecordCall(WriteKind.Create, [Given.Write(WriteKind.Create, null, "k.1", Ada)]), cancelled.Token);
+        var outcomes = await Connector.WriteAsync(new RecordCall(WriteKind.Create, [Row(WriteKind.Create, null, "k.1", Ada)]), cancelled.Token);
 
         Assert.Equal([new WriteOutcome.Transient(DeliveryMachine.NotStartedCode)], outcomes);
         Assert.Equal(0, Rig.Count);
@@ -263,7 +268,7 @@ public abstract class ConnectorContract : IAsyncLifetime
 
         Assert.IsType<WriteOutcome.Transient>(await Create("k.1", Ada));
         Assert.IsType<ReadOutcome.Failed>(await Find("k.1"));
-        Assert.IsType<ListOutcome.Failed>(await Connector.ListAsync(new RecordList("customers"), CancellationToken.None));
+        Assert.IsType<ListOutcome.Failed>(await Connector.ListAsync(new RecordList(Rig.Object), CancellationToken.None));
     }
 
     [Fact]
@@ -273,11 +278,11 @@ public abstract class ConnectorContract : IAsyncLifetime
         var gone = Rig.Make("bob@example.com");
         Rig.Remove(gone);
 
-        var found = Assert.IsType<ReadOutcome.Found>(await Connector.ReadAsync(new RecordRead("customers", id, null), CancellationToken.None));
+        var found = Assert.IsType<ReadOutcome.Found>(await Connector.ReadAsync(new RecordRead(Rig.Object, id, null), CancellationToken.None));
 
         Assert.Contains(new FieldStored("city", FieldValue.Text("Graz")), found.Fields);
-        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead("customers", gone, null), CancellationToken.None));
-        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead("customers", "nobody", null), CancellationToken.None));
+        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead(Rig.Object, gone, null), CancellationToken.None));
+        Assert.IsType<ReadOutcome.Missing>(await Connector.ReadAsync(new RecordRead(Rig.Object, "nobody", null), CancellationToken.None));
         Assert.IsType<ReadOutcome.Missing>(await Find("k.none"));
     }
 
@@ -318,7 +323,7 @@ public abstract class ConnectorContract : IAsyncLifetime
     async Task<List<ListedRecord>> ListAll(DateTimeOffset? since = null, DateTimeOffset? before = null)
     {
         var all = new List<ListedRecord>();
-        var list = new RecordList("customers", null, since, before);
+        var list = new RecordList(Rig.Object, null, since, before);
         for (var pages = 0; pages < 100; pages++)
         {
             var page = Assert.IsType<ListOutcome.Page>(await Connector.ListAsync(list, CancellationToken.None));
