@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansCrm.Connectors.HubSpot;
 using OrleansCrm.Connectors.Lines;
 using OrleansCrm.Connectors.Rest;
+using OrleansCrm.Connectors.Salesforce;
 using OrleansCrm.Connectors.Secrets;
 using OrleansCrm.Connectors.Webhooks;
 using OrleansCrm.Domain.Connecting;
@@ -16,25 +17,27 @@ public sealed class ConnectorCatalog(ISecretResolver secrets) : IConnectorCatalo
 {
     const string Rest = "rest";
     const string HubSpot = "hubspot";
+    const string Salesforce = "salesforce";
     const string Webhook = "webhook";
     const string JsonLines = "jsonl";
 
-    public ImmutableArray<string> Records { get; } = [HubSpot, Rest];
+    public ImmutableArray<string> Records { get; } = [HubSpot, Rest, Salesforce];
 
     public ImmutableArray<string> Sinks { get; } = [JsonLines, Webhook];
 
     public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(system);
-        if (system.Connector == HubSpot)
+        return system switch
         {
-            return system.HubSpot is null
-                ? Opening.Refused<IRecordConnector>($"The definition does not say how the hub signs in to system '{system.Name}': it only reports by itself.", "Add 'auth' to the system: { token: env:HUBSPOT_TOKEN }.")
-                : Opening.Of<IRecordConnector>(new HubSpotConnector(hub, system, secrets, time));
-        }
-        if (system.Connector != Rest) return Opening.Refused<IRecordConnector>($"There is no connector '{system.Connector}' for system '{system.Name}'.", $"Write one of: {string.Join(", ", Records)}.");
-        if (system.Rest is null) return Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and the rest of its mappings.");
-        return Opening.Of<IRecordConnector>(new RestConnector(hub, system, secrets, time));
+            { Connector: Rest, Rest: not null } => Opening.Of<IRecordConnector>(new RestConnector(hub, system, secrets, time)),
+            { Connector: Rest } => Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and the rest of its mappings."),
+            { Connector: HubSpot, HubSpot: not null } => Opening.Of<IRecordConnector>(new HubSpotConnector(hub, system, secrets, time)),
+            { Connector: HubSpot } => Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add 'auth' to the system: { token: env:HUBSPOT_TOKEN }."),
+            { Connector: Salesforce, Salesforce: not null } => Opening.Of<IRecordConnector>(new SalesforceConnector(hub, system, secrets, time)),
+            { Connector: Salesforce } => Opening.Refused<IRecordConnector>($"The definition does not say how system '{system.Name}' is spoken to: it only reports by itself.", "Add its settings and auth."),
+            _ => Opening.Refused<IRecordConnector>($"There is no connector '{system.Connector}' for system '{system.Name}'.", $"Write one of: {string.Join(", ", Records)}."),
+        };
     }
 
     public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time)

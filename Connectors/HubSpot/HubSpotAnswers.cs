@@ -106,7 +106,7 @@ static partial class HubSpotAnswers
         var message = Text(error, "message") ?? "";
         if (names.Count == 0 && message.IndexOf("[{", StringComparison.Ordinal) is >= 0 and var at) ReadInside(message.AsSpan(at), names, codes);
         var existing = ExistingId().Match(message);
-        return new HubSpotRefusal(codes.Count > 0 ? codes[0] : category ?? otherwise, category, names.ToImmutable(), codes.ToImmutable(), existing.Success ? existing.Groups[1].Value : null);
+        return new HubSpotRefusal(codes.Count > 0 ? codes[0] : category ?? otherwise, category, names.ToImmutable(), codes.ToImmutable(), existing.Success ? existing.Groups["id"].Value : null);
     }
 
     static void ReadInside(ReadOnlySpan<char> text, ImmutableArray<string>.Builder names, ImmutableArray<string>.Builder codes)
@@ -165,6 +165,6 @@ static partial class HubSpotAnswers
     [GeneratedRegex("^[a-z0-9_.-]{1,80}$", RegexOptions.CultureInvariant, 1_000)]
     private static partial Regex ScopeForm();
 
-    [GeneratedRegex("Existing ID: ([0-9]{1,19})", RegexOptions.CultureInvariant, 1_000)]
+    [GeneratedRegex("Existing ID: (?<id>[0-9]{1,19})", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1_000)]
     private static partial Regex ExistingId();
 }

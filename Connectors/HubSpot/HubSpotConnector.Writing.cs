@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using OrleansCrm.Connectors.Http;
 using OrleansCrm.Domain.Connecting;
-using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 
 namespace OrleansCrm.Connectors.HubSpot;
@@ -88,7 +87,7 @@ public sealed partial class HubSpotConnector
     {
         if (Quiet() is { } until) return new WriteOutcome.Throttled(until, "RATE_LIMITS");
         if (await AccountAsync(cancellationToken) is not { } failure) return null;
-        return failure.RetryAt is { } retryAt ? new WriteOutcome.Throttled(retryAt, failure.Code) : new WriteOutcome.Transient(failure.Code == "cancelled" ? DeliveryMachine.NotStartedCode : failure.Code);
+        return failure.RetryAt is { } retryAt ? new WriteOutcome.Throttled(retryAt, failure.Code) : new WriteOutcome.Transient(failure.Code == Cancelled ? DeliveryMachine.NotStartedCode : failure.Code);
     }
 
     Task<List<(HubSpotRow Row, WriteOutcome Outcome)>> BatchAsync(HubSpotRecords records, WriteKind kind, HubSpotRow[] rows, CancellationToken cancellationToken) => kind switch
@@ -109,7 +108,7 @@ public sealed partial class HubSpotConnector
         if (sent.Length == 0) return (sent, new Exchange.NotSent(DeliveryMachine.NotStartedCode), outcomes);
         var bytes = JsonSerializer.SerializeToUtf8Bytes(body(sent));
         var startBefore = sent.Min(r => r.Write.StartBefore);
-        var exchange = await _writes.ExecuteAsync(async token => await SendAsync(() => Message(HttpMethod.Post, path, bytes), startBefore, token), cancellationToken);
+        var exchange = await TryAsync(_writes, token => SendAsync(() => Message(HttpMethod.Post, path, bytes), startBefore, token), cancellationToken);
         return (sent, exchange, outcomes);
     }
 
@@ -124,7 +123,7 @@ public sealed partial class HubSpotConnector
     {
         switch (exchange)
         {
-            case Exchange.NotSent { Code: "cancelled" or DeliveryMachine.NotStartedCode }: return NotStarted;
+            case Exchange.NotSent { Code: Cancelled or DeliveryMachine.NotStartedCode }: return NotStarted;
             case Exchange.NotSent unsent: return new WriteOutcome.Transient(unsent.Code);
             case Exchange.Lost lost: return new WriteOutcome.Ambiguous(lost.Code);
         }
@@ -217,7 +216,7 @@ public sealed partial class HubSpotConnector
         return outcomes;
     }
 
-    WriteOutcome.Rejected Rejected(HubSpotRecords records, HubSpotRow row, HubSpotRefusal refusal)
+    static WriteOutcome.Rejected Rejected(HubSpotRecords records, HubSpotRow row, HubSpotRefusal refusal)
     {
         // An address that another contact has is refused without the name of the property.
         var names = refusal.Properties;
@@ -228,7 +227,7 @@ public sealed partial class HubSpotConnector
         return new WriteOutcome.Rejected(records.FieldsOf(names, row.Write.Fields), refusal.Code, Advice(records, refusal));
     }
 
-    string? Advice(HubSpotRecords records, HubSpotRefusal refusal) => refusal.Code switch
+    static string? Advice(HubSpotRecords records, HubSpotRefusal refusal) => refusal.Code switch
     {
         "PROPERTY_DOESNT_EXIST" when records.Key is { } key && refusal.Properties.Contains(key) =>
             $"HubSpot's {records.Mapping.Object} have no property '{key}', which carries the hub's creation key. Make it there: a single-line text with unique values. Then retry the delivery.",
@@ -262,13 +261,20 @@ public sealed partial class HubSpotConnector
         if (left.Length == 0) return associated;
 
         var (sent, exchange, outcomes) = await PostAsync(records.Path + "/batch/update", left, all => Inputs(all.Select(r => new JsonObject { ["id"] = r.Write.ExternalId, ["properties"] = r.Properties.DeepClone() })), cancellationToken);
-        outcomes.AddRange(associated);
+
+        // With its company written and nothing else, "nothing was done" would be wrong: reading the record tells.
+        outcomes = [.. outcomes.Select(o => (o.Row, InPart(o.Row, o.Outcome))), .. associated];
         if (sent.Length == 0) return outcomes;
-        if (Whole(exchange) is { } whole) return [.. outcomes, .. sent.Select(r => (r, whole))];
+        if (Whole(exchange) is { } whole) return [.. outcomes, .. sent.Select(r => (r, InPart(r, whole)))];
         var answer = (Exchange.Answered)exchange;
         if (!answer.IsSuccess)
         {
-            if (sent.Length > 1) return [.. outcomes, .. await OneByOneAsync(records, WriteKind.Update, [.. sent.Select(r => r with { Company = null })], cancellationToken)];
+            if (sent.Length > 1)
+            {
+                var companies = sent.ToDictionary(r => r.Index, r => r);
+                var each = await OneByOneAsync(records, WriteKind.Update, [.. sent.Select(r => r with { Company = null })], cancellationToken);
+                return [.. outcomes, .. each.Select(o => (companies[o.Row.Index], InPart(companies[o.Row.Index], o.Outcome)))];
+            }
             return [.. outcomes, (sent[0], Refused(HubSpotAnswers.Refusal(answer.Body, Codes.Of(answer.Status)), sent[0]))];
         }
         var results = HubSpotAnswers.List(answer.Body, "results").Select(r => (Id: HubSpotAnswers.IdOf(r, "id"), Record: r)).Where(r => r.Id is not null).DistinctBy(r => r.Id).ToDictionary(r => r.Id!, r => r.Record, StringComparer.Ordinal);
@@ -282,7 +288,9 @@ public sealed partial class HubSpotConnector
         }
         return outcomes;
 
-        WriteOutcome Refused(HubSpotRefusal refusal, HubSpotRow row) => refusal.IsMissing ? new WriteOutcome.Gone(refusal.Code) : Rejected(records, row, refusal);
+        static WriteOutcome InPart(HubSpotRow row, WriteOutcome outcome) => row.Company is not null && outcome is WriteOutcome.Transient or WriteOutcome.Throttled ? new WriteOutcome.Ambiguous("written-in-part") : outcome;
+
+        WriteOutcome Refused(HubSpotRefusal refusal, HubSpotRow row) => refusal.IsMissing ? new WriteOutcome.Gone(refusal.Code) : Rejected(records, row with { Company = null }, refusal);
     }
 
     // A batch leaves out records that were merged away, without a word. Asked for alone, such an id leads to another record.
@@ -305,7 +313,7 @@ public sealed partial class HubSpotConnector
         var (found, _, failed) = await FetchAsync(records, [.. named.Select(r => r.Write.ExternalId!)], null, ["hs_object_id"], cancellationToken);
         if (failed is { } failure)
         {
-            WriteOutcome outcome = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected([], failure.Code, advice) : new WriteOutcome.Transient(failure.Code == "cancelled" ? DeliveryMachine.NotStartedCode : failure.Code);
+            WriteOutcome outcome = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected([], failure.Code, advice) : new WriteOutcome.Transient(failure.Code == Cancelled ? DeliveryMachine.NotStartedCode : failure.Code);
             return [.. gone, .. named.Select(r => (r, outcome))];
         }
         var living = found.Select(r => HubSpotAnswers.IdOf(r, "id")).OfType<string>().ToHashSet(StringComparer.Ordinal);
@@ -334,7 +342,7 @@ public sealed partial class HubSpotConnector
         var (answer, _, failed) = await AskAsync(() => Message(HttpMethod.Post, path + "/batch/read", bytes), cancellationToken);
         if (failed is { } failure)
         {
-            WriteOutcome held = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected(records.FieldsOf([HubSpotRecords.PrimaryCompany], asked[0].Write.Fields), failure.Code, advice) : new WriteOutcome.Transient(failure.Code);
+            WriteOutcome held = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected(records.FieldsOf([HubSpotRecords.PrimaryCompany], asked[0].Write.Fields), failure.Code, advice) : failure.Code == Cancelled ? NotStarted : new WriteOutcome.Transient(failure.Code);
             return [.. asked.Select(r => (r, held))];
         }
         var have = AssociationsIn(answer!.Body);

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -35,6 +34,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
     const int NamesMax = 4_000;
 
     const string MissingCode = "OBJECT_NOT_FOUND";
+    const string Cancelled = "cancelled";
 
     readonly SystemDefinition _system;
     readonly HubSpotDefinition _hubspot;
@@ -79,7 +79,8 @@ public sealed partial class HubSpotConnector : IRecordConnector
             UpdateMax = BatchMax,
             DeleteMax = BatchMax,
             RequestTimeout = _hubspot.Timeout,
-            MarksOwnWrites = system.HubActor is not null,
+            // Only webhooks tell who acted.
+            MarksOwnWrites = system.HubActor is not null && _hubspot.WebhookUrl is not null,
             TellsStored = true,
             Objects = [.. _objects.Values.OrderBy(o => o.Mapping.Object, StringComparer.Ordinal).Select(o => new ObjectCapabilities(o.Mapping.Object, true, true, true, true, true, true, o.Mapping.CreationKey))],
         };
@@ -141,10 +142,10 @@ public sealed partial class HubSpotConnector : IRecordConnector
         var seenAt = _time.GetUtcNow();
         if (await AccountAsync(cancellationToken) is { } mismatch) return (null, seenAt, mismatch);
         if (Quiet() is { } until) return (null, seenAt, new Failure("RATE_LIMITS", until, null));
-        var exchange = await _reads.ExecuteAsync(async token =>
+        var exchange = await TryAsync(_reads, token =>
         {
             seenAt = _time.GetUtcNow();
-            return await SendAsync(make, DateTimeOffset.MaxValue, token);
+            return SendAsync(make, DateTimeOffset.MaxValue, token);
         }, cancellationToken);
         return Read(exchange) is { } failed ? (null, seenAt, failed) : ((Exchange.Answered)exchange, seenAt, null);
     }
@@ -251,14 +252,14 @@ public sealed partial class HubSpotConnector : IRecordConnector
 
     static ListOutcome Failed(Failure failure) => failure.Advice is { } advice ? new ListOutcome.Refused(failure.Code, advice) : new ListOutcome.Failed(failure.Code, failure.RetryAt);
 
-    static ListOutcome Page(HubSpotRecords records, JsonElement[] found, RecordList list, string? next, DateTimeOffset seenAt) =>
-        new ListOutcome.Page([.. found.Select(r => records.Listed(r, list.Before)).OfType<ListedRecord>()], next, seenAt);
+    static ListOutcome.Page Page(HubSpotRecords records, JsonElement[] found, RecordList list, string? next, DateTimeOffset seenAt) =>
+        new([.. found.Select(r => records.Listed(r, list.Before)).OfType<ListedRecord>()], next, seenAt);
 
     // A system that is bound to an account never speaks to another one, whatever its credentials lead to.
     async Task<Failure?> AccountAsync(CancellationToken cancellationToken)
     {
         if (_system.Binding is not { } bound || _account == 1) return null;
-        var exchange = await _reads.ExecuteAsync(async token => await SendAsync(() => Message(HttpMethod.Get, "/account-info/v3/details", null), DateTimeOffset.MaxValue, token), cancellationToken);
+        var exchange = await TryAsync(_reads, token => SendAsync(() => Message(HttpMethod.Get, "/account-info/v3/details", null), DateTimeOffset.MaxValue, token), cancellationToken);
         if (Read(exchange) is { } failed) return failed;
         var portal = HubSpotAnswers.IdOf(((Exchange.Answered)exchange).Body, "portalId");
         if (portal != bound) return new Failure("other-account", null, $"The credentials lead to the HubSpot account {portal}, and the system is bound to {bound}. Correct 'auth' or 'binding'.");
@@ -294,6 +295,19 @@ public sealed partial class HubSpotConnector : IRecordConnector
         return message;
     }
 
+    // Given up between two attempts, nothing was sent; of rows that were sent before, the outcome must not be lost.
+    static async Task<Exchange> TryAsync(ResiliencePipeline<Exchange> pipeline, Func<CancellationToken, Task<Exchange>> send, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await pipeline.ExecuteAsync(async token => await send(token), cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return new Exchange.NotSent(Cancelled);
+        }
+    }
+
     async Task<Exchange> SendAsync(Func<HttpRequestMessage> make, DateTimeOffset startBefore, CancellationToken cancellationToken)
     {
         try
@@ -302,7 +316,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         }
         catch (OperationCanceledException)
         {
-            return new Exchange.NotSent("cancelled");
+            return new Exchange.NotSent(Cancelled);
         }
         try
         {
@@ -314,7 +328,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Thrown only while signing in or before: what was sent is told by its exchange.
-            return new Exchange.NotSent("cancelled");
+            return new Exchange.NotSent(Cancelled);
         }
         finally
         {

@@ -40,7 +40,7 @@ sealed class HubSpotRecords
         // Asked for the wrong one of the two, HubSpot finds nothing and says nothing.
         Modified = IsContact ? "lastmodifieddate" : "hs_lastmodifieddate";
         _mapped = mapping.Fields.Where(f => f.Constant is null && f.Join.IsEmpty).Select(f => f.Name).ToHashSet(StringComparer.Ordinal);
-        Names = [.. _mapped.Append(Modified).Concat(mapping.CreationKey == CreationKey.Property ? [hubspot.Key] : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        Names = [.. _mapped.Append(Modified).Concat(mapping.CreationKey == CreationKey.Property ? [hubspot.KeyProperty] : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     public MappingDefinition Mapping { get; }
@@ -53,7 +53,7 @@ sealed class HubSpotRecords
     /// <summary>Properties to ask for.</summary>
     public ImmutableArray<string> Names { get; }
 
-    public string? Key => Mapping.CreationKey == CreationKey.Property ? _hubspot.Key : null;
+    public string? Key => Mapping.CreationKey == CreationKey.Property ? _hubspot.KeyProperty : null;
 
     public string Path => "/crm/v3/objects/" + Uri.EscapeDataString(Mapping.Object);
 

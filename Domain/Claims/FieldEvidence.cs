@@ -217,7 +217,7 @@ public sealed class FieldEvidence
         if (rules.HasMarks && by.IsChange && by.Actor.Kind is not (ActorKind.Unknown or ActorKind.Hub)) return false;
         foreach (var write in Writes)
         {
-            if (!MaySay(write, value, rules, aspect: null) || IsBefore(by, write.Intent, rules) || (write.IsGivenUp && IsAfter(by, write.Intent, rules))) continue;
+            if (!MaySay(write, value, rules, aspect: null) || IsBefore(by, write.Intent, rules) || (write.IsUnseen && IsAfter(by, write.Intent, rules))) continue;
             if (!IsReplaced(index, write, rules, aspect: null, echoes, surely: true)) return true;
         }
         return false;
@@ -269,12 +269,12 @@ public sealed class FieldEvidence
     public bool Shows(FieldIntent write, FieldValue value, FieldRules rules) => Matches(write, value, rules, aspect: null);
 
     /// <summary>Whether the record is known to have held an aspect of the value (a member of a set) before it claimed to hold none: only then was it taken away there.</summary>
-    public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect)
+    public bool HeldBefore(Claim none, Func<FieldValue, FieldValue> aspect, FieldRules rules)
     {
         foreach (var statement in Statements)
         {
-            // Times may be of two clocks: what was there because of a write that we announced after hearing of the other was not there before.
-            if (statement.By.Version > none.LastBy.Version || IsLaterWrite(statement, none.LastBy)) continue;
+            // Times may be of two clocks, or rounded: what is there because of a write of ours was not there before what may have crossed it.
+            if (statement.By.Version > none.LastBy.Version || MayComeOfLater(statement, none.LastBy, rules)) continue;
             if (!aspect(statement.Value).IsCleared && EditEvidence.Compare(statement.By, none.LastBy) < 0) return true;
         }
         foreach (var write in Writes)
@@ -285,11 +285,13 @@ public sealed class FieldEvidence
         return false;
     }
 
-    bool IsLaterWrite(Statement statement, EditEvidence than)
+    bool MayComeOfLater(Statement statement, EditEvidence than, FieldRules rules)
     {
         foreach (var write in Writes)
         {
-            if (write.Value == statement.Value && IsOlder(than, write.Intent) && !IsOlder(statement.By, write.Intent)) return true;
+            if (write.Value != statement.Value || IsOlder(statement.By, write.Intent)) continue;
+            // A change and a look round their times each in its own way.
+            if (IsOlder(than, write.Intent) || (statement.By.IsChange != than.IsChange && !IsLater(than, statement.By, rules))) return true;
         }
         return false;
     }
@@ -318,14 +320,14 @@ public sealed class FieldEvidence
         return false;
     }
 
-    /// <summary>How often the system took this very golden value, of the writes that are still known.</summary>
+    /// <summary>How often this very golden value was written, of the writes that are still known; where the system told that it did not keep the value, for whichever golden version.</summary>
     /// <param name="after">Only writes announced after this revision.</param>
-    public int TimesTaken(FieldValue value, long goldenVersion, long after)
+    public int TimesWritten(FieldValue value, long goldenVersion, long after)
     {
         var times = 0;
         foreach (var write in Writes)
         {
-            if (write.Intent.State == IntentState.Done && write.Intent.Id > after && write.GoldenVersion == goldenVersion && write.Value == value) times++;
+            if (write.Intent.State == IntentState.Done && write.Intent.Id > after && write.Value == value && (write.GoldenVersion == goldenVersion || write.IsRefusalTold)) times++;
         }
         return times;
     }
@@ -375,8 +377,8 @@ public sealed class FieldEvidence
             if (echoes[i] && rules.Planted != PlantedFault.EchoIsAnEdit)
             {
                 // When a write was taken its answer tells. When one took effect that was settled by a read, or given up, only its echo tells, and
-                // so that what comes first after it was not always there.
-                if (claims.Count == 0 && between is null && IsOfUntold(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
+                // so that what comes after it was not always there.
+                if (IsOfUntold(statement.By, value, rules, aspect)) (between, betweenValue) = (statement.By, value);
                 continue;
             }
             if (!rules.Counts(statement))
@@ -409,7 +411,7 @@ public sealed class FieldEvidence
     {
         foreach (var write in Writes)
         {
-            if (!write.IsGivenUp && !write.Intent.IsReadBack && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
+            if (!write.IsUnseen && !write.Intent.IsReadBack && !IsBefore(by, write.Intent, rules) && MaySay(write, value, rules, aspect)) return false;
         }
         return true;
     }
@@ -488,9 +490,9 @@ public sealed class FieldEvidence
         // Where our own changes come back with our mark, a change with somebody else's is theirs.
         if (rules.HasMarks && statement.By.IsChange && statement.By.Actor.Kind != ActorKind.Unknown) return false;
         if (IsBefore(statement.By, write.Intent, rules)) return false;
-        // A write that was given up took effect within the longest call time or not at all. Its report may come at any time later, but
+        // A write that was never seen there took effect within the longest call time or not at all. Its report may come at any time later, but
         // speaks of a time within: what was there after that, once we had seen something else, somebody has set.
-        if (write.IsGivenUp && IsAfter(statement.By, write.Intent, rules)) return false;
+        if (write.IsUnseen && IsAfter(statement.By, write.Intent, rules)) return false;
         return !IsReplaced(index, write, rules, aspect, echoes, surely: false);
     }
 
@@ -515,7 +517,7 @@ public sealed class FieldEvidence
             // Also our own later write, where its echo shows that it held before this.
             var isLater = IsLater(statement.By, other.By, rules);
             if ((echoes[i] || surely) && !isLater) continue;
-            if (Matches(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect)) continue;
+            if (MaySay(write, aspect is null ? other.Value : aspect(other.Value), rules, aspect)) continue;
             if (IsAfter(other.By, write.Intent, rules) || (isSetAnew && isLater && !IsBefore(other.By, write.Intent, rules))) return true;
         }
         // A later write of ours that surely held: after it, our older value can only have been set by somebody, once it can take effect
@@ -555,38 +557,45 @@ public sealed class FieldEvidence
             return aspect(write.Value) == value || (write.Rendering is { } stored && aspect(stored) == value);
         }
         if (write.Value == value) return true;
-        if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, rules));
+        if (write.Rendering == value) return !(write.Intent.IsReadBack && IsKept(write, value, rules));
         if (write.Before == value || !rules.IsRendering(write.Value, value)) return false;
-        // A report may overtake our receipt: until the end is known, what this system makes of our value is ours.
-        if (write.Intent.MayStillTakeEffect) return true;
+        // A report may overtake our receipt: until the end is known, what this system makes of our value is ours. So it is where no answer
+        // told and a read came too late to show it. Unless reports show that it makes nothing else of it.
+        if (write.Intent.MayStillTakeEffect || write.IsUnseen) return !IsKept(write, value, rules);
 
         // Afterwards it is where a report ties it to our write: by our mark, or by the version that the write made.
         for (var i = 0; i < Statements.Length; i++)
         {
-            if (Statements[i].Value == value && IsTied(i, write)) return true;
+            if (Statements[i].Value == value && IsTied(i, write, rules)) return true;
         }
         return false;
     }
 
-    // A report shows the very value that we wrote: the system renders nothing, and what a read found in its place later is somebody's.
-    bool IsKept(FieldIntent write, FieldRules rules)
+    // Reports show the very value that we wrote, before the other: the system renders nothing, and the other is somebody's.
+    bool IsKept(FieldIntent write, FieldValue other, FieldRules rules)
     {
         foreach (var statement in Statements)
         {
-            if (statement.Value == write.Value && !IsBefore(statement.By, write.Intent, rules)) return true;
+            if ((statement.Value == write.Value || statement.Value == other) && !IsBefore(statement.By, write.Intent, rules)) return statement.Value == write.Value;
         }
         return false;
     }
 
     // Our mark on a report of the whole record says that the last save was ours, not that each of its values is: what somebody else
-    // reported first, after we wrote, is theirs; and so is another spelling than the one that the system is known to make of ours.
-    bool IsTied(int index, FieldIntent write)
+    // reported first, after we wrote, is theirs; and so is another spelling than the one that the system is known to make of ours, or any
+    // where it is known to keep ours.
+    bool IsTied(int index, FieldIntent write, FieldRules rules)
     {
         var by = Statements[index].By;
         if (by.Version is { } version && version == write.Intent.SavedVersion) return true;
-        if (by.Actor.Kind != ActorKind.Hub) return false;
+        if (by.Actor.Kind != ActorKind.Hub || IsBefore(by, write.Intent, rules)) return false;
+        // It is another write's very value: then the mark is that one's.
+        foreach (var other in Writes)
+        {
+            if (other.Value == Statements[index].Value && !IsOlder(by, other.Intent)) return false;
+        }
         if (by.IsChange) return true;
-        if (write.Rendering is not null) return false;
+        if (write.Rendering is not null || IsKept(write, Statements[index].Value, rules)) return false;
         for (var i = 0; i < index; i++)
         {
             var earlier = Statements[i];

@@ -55,7 +55,7 @@ public sealed record Intent
 
 /// <summary>One field of an <see cref="Intent"/>.</summary>
 /// <param name="Before">What the record was believed to hold before; null: nothing was known.</param>
-/// <param name="Rendering">What the system made of the value on save, tied to this write; null: nothing else.</param>
+/// <param name="Rendering">What the system made of the value on save, tied to this write; null: nothing else, or, where no answer told, nobody knows.</param>
 /// <param name="GoldenVersion">The version of the golden value that was written.</param>
 /// <param name="Refused">The call went through, but the system left this field as it was.</param>
 public sealed record FieldIntent(Intent Intent, FieldValue Value, FieldValue? Before, long GoldenVersion, FieldValue? Rendering = null, bool Refused = false)
@@ -63,6 +63,6 @@ public sealed record FieldIntent(Intent Intent, FieldValue Value, FieldValue? Be
     /// <summary>The system said that it left the field as it was: no report can be an echo of this write.</summary>
     public bool IsRefusalTold => Refused && !Intent.IsReadBack;
 
-    /// <summary>Nobody told the end, and a read after the longest call time did not show the value: the write never took effect, or somebody replaced it before we looked.</summary>
-    public bool IsGivenUp => Intent.State == IntentState.Lost || (Refused && Intent.IsReadBack);
+    /// <summary>No answer told the end, and the read that settled it did not show the value: the write never took effect, or somebody replaced it before we looked.</summary>
+    public bool IsUnseen => Intent.State == IntentState.Lost || (Intent.IsReadBack && (Refused || Rendering is null));
 }

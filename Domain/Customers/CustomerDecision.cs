@@ -180,12 +180,10 @@ public sealed partial class CustomerDecision
         // Of what was said, wherever it leads by now: a retry is the same edit.
         var contentHash = HashContent(edit);
         edit = Led(edit, offer.Referrals);
-        foreach (var recent in RecentOf(link))
+        if (RecentOf(link, idHash) is { } recent && (recent.ContentHash != contentHash || _hub.Planted != PlantedFault.RestampRetries))
         {
-            if (recent.IdHash != idHash) continue;
-            if (recent.ContentHash == contentHash && _hub.Planted != PlantedFault.RestampRetries) _offers.Add((ticket, edit, link.Id));
-            else if (recent.ContentHash != contentHash) _answers.Add((ticket, new OfferAnswer(EditOutcome.Refused, _before?.Revision ?? 0, [], "edit-id-reused")));
-            else continue;
+            if (recent.ContentHash == contentHash) _offers.Add((ticket, edit, link.Id));
+            else _answers.Add((ticket, new OfferAnswer(EditOutcome.Refused, _before?.Revision ?? 0, [], "edit-id-reused")));
             return;
         }
         var by = Evidence(edit, offer.ReceivedAt, link);
@@ -325,14 +323,18 @@ public sealed partial class CustomerDecision
     static Link Blank(LinkChange change) =>
         new() { Id = change.LinkId, System = change.System, Object = change.Object, ExternalId = change.ExternalId, State = change.State, Epoch = change.Epoch };
 
-    ImmutableArray<RecentEdit> RecentOf(Link link)
+    /// <summary>An edit of this id that the record has taken; null: none that it remembers.</summary>
+    RecentEdit? RecentOf(Link link, ulong idHash)
     {
-        var recent = link.Recent;
+        foreach (var recent in link.Recent.AsSpan())
+        {
+            if (recent.IdHash == idHash) return recent;
+        }
         foreach (var edit in _edits)
         {
-            if (edit.LinkId == link.Id) recent = recent.Add(edit.Recent);
+            if (edit.Recent.IdHash == idHash && edit.LinkId == link.Id) return edit.Recent;
         }
-        return recent;
+        return null;
     }
 
     // ---- What became of our writes ----
@@ -393,7 +395,13 @@ public sealed partial class CustomerDecision
         {
             if (WriteOf(evidence, intent) is not { } write) continue;
             if (link.Troubles.Get(name) is { Kind: TroubleKind.Waiting }) _troubles.Add(new(link.Id, name, null));
-            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
+            if ((Told(stored, name) ?? Unmoved(evidence, savedVersion)) is not { } value || value == write.Rendering || rules.Field(name) is not { } fieldRules) continue;
+            if (value == write.Value)
+            {
+                // Of a write whose end no answer told, that it was seen has to be kept: else somebody may have replaced what was made of it.
+                if (readBack && write.Rendering is null) receipts.Add(new(name, value, Refused: false));
+                continue;
+            }
             if (write.Before == value && _hub.Planted != PlantedFault.IgnoreRefusal)
             {
                 receipts.Add(new(name, null, Refused: true));
@@ -815,7 +823,10 @@ public sealed partial class CustomerDecision
     }
 
     /// <summary>Holds fields that are about to be written once more although the system has taken that very golden value again and again.</summary>
-    /// <remarks>Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded.</remarks>
+    /// <remarks>
+    /// Whatever makes it necessary each time (a clock that is wrong, a value kept silently, reports that nobody can date): the calls are bounded. So they are
+    /// where automation answers each of our writes with another value, which is golden until the system reports the first again.
+    /// </remarks>
     /// <returns>Whether there are any.</returns>
     bool CountRepeats(Customer planned)
     {
@@ -829,7 +840,7 @@ public sealed partial class CustomerDecision
             {
                 var trouble = link.Troubles.Get(write.Field);
                 var after = trouble is { Code: Advice.Released } ? trouble.LastIntent : 0;
-                if (link.Fields.Get(write.Field)?.TimesTaken(write.Value, write.Version, after) is not { } times || times < most) continue;
+                if (link.Fields.Get(write.Field)?.TimesWritten(write.Value, write.Version, after) is not { } times || times < most) continue;
                 _troubles.Add(new(link.Id, write.Field, new(TroubleKind.Contested, Advice.Contested, write.Version, times, trouble?.LastIntent ?? 0)));
                 any = true;
             }

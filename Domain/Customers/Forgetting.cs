@@ -30,14 +30,6 @@ public static class Forgetting
     internal static ImmutableArray<Forgotten> In(Customer evidenced, JournalEntry entry, HubDefinition hub)
     {
         ImmutableArray<Forgotten>.Builder? forgotten = null;
-        foreach (var edit in entry.Edits)
-        {
-            if (edit.Fields.IsEmpty || evidenced.Link(edit.LinkId) is not { } link) continue;
-            foreach (var field in edit.Fields)
-            {
-                if (link.Fields.Get(field.Field) is { } evidence && evidence.Statements.Length > FieldEvidence.StatementsMax) Look(link, field.Field, evidence, ended: false);
-            }
-        }
         foreach (var receipt in entry.Receipts)
         {
             if (evidenced.Link(receipt.LinkId) is not { } link) continue;
@@ -50,6 +42,15 @@ public static class Forgetting
         if (entry.Renamed is not null)
         {
             foreach (var link in evidenced.Links) LookAtAll(link);
+        }
+        // Last: a field is looked at once, and who looks at writes looks at statements as well.
+        foreach (var edit in entry.Edits)
+        {
+            if (edit.Fields.IsEmpty || evidenced.Link(edit.LinkId) is not { } link) continue;
+            foreach (var field in edit.Fields)
+            {
+                if (link.Fields.Get(field.Field) is { } evidence && evidence.Statements.Length > FieldEvidence.StatementsMax) Look(link, field.Field, evidence, ended: false);
+            }
         }
         return forgotten?.DrainToImmutable() ?? [];
 
@@ -185,7 +186,7 @@ public static class Forgetting
             {
                 FieldValue Member(FieldValue value) => FieldResolver.MemberOf(rules.Field, value, key);
                 var ofMember = evidence.ClaimsOf(rules, Member);
-                claims.Add(ofMember.IsEmpty ? (null, false) : (ofMember[^1], evidence.HeldBefore(ofMember[^1], Member)));
+                claims.Add(ofMember.IsEmpty ? (null, false) : (ofMember[^1], evidence.HeldBefore(ofMember[^1], Member, rules)));
             }
             return new(claims.ToImmutable(), refused);
         }

@@ -124,6 +124,7 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
             if (touched is not null && !IsTouched(type, unit, touched, moved)) continue;
             results.Clear();
             resolver.Resolve(unit, results);
+            var hold = resolver.HoldOf(unit);
             foreach (var (field, winner) in results)
             {
                 var before = customer.Golden.Get(field);
@@ -143,7 +144,7 @@ public sealed record Settlement(ImmutableArray<GoldenChange> Golden, ImmutableAr
                     LinkId = w.LinkId,
                     Stamp = w.Stamp,
                     Rule = w.Rule,
-                    Hold = held.Golden.Get(field)?.Hold,
+                    Hold = hold,
                     InConflict = w.InConflict,
                 };
                 if (golden == before) continue;

@@ -16,7 +16,7 @@ public sealed record HubSpotDefinition
     public int Parallel { get; init; } = 4;
 
     /// <summary>The unique property of every mapped object that carries the creation key. Default <c>crm_hub_key</c>.</summary>
-    public string Key { get; init; } = "crm_hub_key";
+    public string KeyProperty { get; init; } = "crm_hub_key";
 
     /// <summary>How far HubSpot's search index may lag behind: listings of what was modified begin so much earlier. Default 1 minute.</summary>
     public TimeSpan SearchLag { get; init; } = TimeSpan.FromMinutes(1);

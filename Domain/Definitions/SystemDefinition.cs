@@ -84,6 +84,9 @@ public sealed class SystemDefinition
     /// <summary>How the connector <c>hubspot</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
     public HubSpotDefinition? HubSpot { get; init; }
 
+    /// <summary>How the connector <c>salesforce</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
+    public SalesforceDefinition? Salesforce { get; init; }
+
     /// <summary>Former names, oldest first.</summary>
     public ImmutableArray<string> Was { get; init; } = [];
 
@@ -127,6 +130,7 @@ public sealed class SystemDefinition
         Settings = Settings,
         Rest = Rest,
         HubSpot = HubSpot,
+        Salesforce = Salesforce,
         Was = Was,
     };
 

@@ -73,7 +73,18 @@ public sealed partial class DeliveryMachine
         if (!_partitions.TryGetValue(bell.Partition, out var partition)) partition = OpenPartition(bell.Partition, 0, at);
         if (bell.Sequence <= partition.Read) return;
         partition.Rung = Math.Max(partition.Rung, bell.Sequence);
-        PollAt(bell.Partition, partition, at.Now);
+
+        // Nothing is marked due for a system that is only observed: its cursors follow now and then, so that the journal can be trimmed.
+        if (at.System.Mode != SystemMode.Observe) PollAt(bell.Partition, partition, at.Now);
+    }
+
+    void ReadAll(in Moment at)
+    {
+        if (at.System.Mode == SystemMode.Observe) return;
+        foreach (var (number, partition) in _partitions)
+        {
+            if (partition.Rung > partition.Read) PollAt(number, partition, at.Now);
+        }
     }
 
     void PollAt(int number, Partition partition, DateTimeOffset time)
@@ -94,6 +105,7 @@ public sealed partial class DeliveryMachine
             var partition = _partitions[number];
             _polls.Remove((time, number));
             partition.IsReading = true;
+            partition.Asked = partition.Rung;
             _pages++;
             at.Effects.Add(new DeliveryEffect.ReadPage(number, partition.Read, _limits.Page));
         }
@@ -112,7 +124,9 @@ public sealed partial class DeliveryMachine
         if (partition.Read > partition.Saved && _cursorsBy == DateTimeOffset.MaxValue) _cursorsBy = RetrySchedule.After(at.Now, _limits.Cursors);
 
         var full = page.Through - page.After >= _limits.Page;
-        var rung = partition.Rung > page.Through && page.Through > page.After;
+
+        // A page that was read before the bell rang need not hold what it rang for; one that was read after it, and brought nothing, is not asked for again at once.
+        var rung = partition.Rung > page.Through && (page.Through > page.After || partition.Rung > partition.Asked) && at.System.Mode != SystemMode.Observe;
         var idle = at.Planted == PlantedFault.SignalIsTheTruth ? DateTimeOffset.MaxValue : RetrySchedule.After(at.Now, _limits.Poll);
         partition.PollAt = full || rung ? at.Now : idle;
         _polls.Add((partition.PollAt, page.Partition));
@@ -329,6 +343,9 @@ public sealed partial class DeliveryMachine
         public long Read { get; set; }
 
         public long Rung { get; set; }
+
+        /// <summary><see cref="Rung"/> when the page under way was asked for.</summary>
+        public long Asked { get; set; }
 
         public bool IsReading { get; set; }
 

@@ -122,7 +122,8 @@ public sealed partial class DeliveryMachine
             case DeliveryMessage.ReleaseGuard release: ReleaseGuard(release, at); break;
             case DeliveryMessage.DiscardGuard discard: DiscardGuard(discard, at); break;
             case DeliveryMessage.RetryParked retry: RetryParked(retry, at); break;
-            case DeliveryMessage.Tick or DeliveryMessage.ModeChanged: break;
+            case DeliveryMessage.ModeChanged: ReadAll(at); break;
+            case DeliveryMessage.Tick: break;
             default: throw new InvalidOperationException($"Delivery does not know the message {message.GetType().Name}.");
         }
     }

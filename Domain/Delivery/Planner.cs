@@ -54,7 +54,8 @@ public static class Planner
             _ => LinkPlan.Nothing.Instance,
         };
         if (plan is not LinkPlan.Write) return plan;
-        if (system.Mode != SystemMode.Live) return new LinkPlan.Wait("mode", WakesItself: false);
+        // What is only observed is decided anew, and marked due, by the definition that lets it be written.
+        if (system.Mode != SystemMode.Live) return new LinkPlan.Wait("mode", WakesItself: system.Mode == SystemMode.Observe);
         if (link.Trouble is { } trouble && !AnyNewer(customer, mapping, trouble.AtRevision)) return new LinkPlan.Park(trouble.Code, trouble.Advice, []);
         return customer.PendingDeletion is null ? plan : new LinkPlan.Wait("deletion-grace", WakesItself: false);
     }

@@ -46,8 +46,19 @@ public sealed class FieldResolver
         }
         var field = _type.Field(unit)!;
         if (field.Scope == FieldScope.Link) return;
-        var hold = _customer.Golden.Get(unit)?.Hold;
-        results.Add(new(unit, ResolveField(field, field.Policy, hold)));
+        results.Add(new(unit, ResolveField(field, field.Policy, HoldOf(unit))));
+    }
+
+    /// <summary>What was said until then has no effect on a unit, since its policy has changed; null: all that was said counts. A group is held as one, also where not all of it was determined then.</summary>
+    public Stamp? HoldOf(string unit)
+    {
+        if (_type.Group(unit) is not { } group) return _customer.Golden.Get(unit)?.Hold;
+        Stamp? latest = null;
+        foreach (var name in group.Fields)
+        {
+            if (_customer.Golden.Get(name)?.Hold is { } hold && !(hold <= latest)) latest = hold;
+        }
+        return latest;
     }
 
     Winner? ResolveField(FieldDefinition field, FieldPolicy policy, Stamp? hold)
@@ -153,7 +164,7 @@ public sealed class FieldResolver
                 FieldValue Member(FieldValue value) => MemberOf(field, value, key);
                 var claims = evidence.ClaimsOf(rules, Member);
                 if (claims.IsEmpty) continue;
-                if (claims[^1].Value.IsCleared && !evidence.HeldBefore(claims[^1], Member) && _hub.Planted != PlantedFault.AbsentIsRemoved) continue;
+                if (claims[^1].Value.IsCleared && !evidence.HeldBefore(claims[^1], Member, rules) && _hub.Planted != PlantedFault.AbsentIsRemoved) continue;
                 if (claims[^1].Value.IsCleared && _hub.Planted == PlantedFault.UnionWithoutRemoval) continue;
                 Offer(link, claims[^1], policy, hold, clearedMayWin: true);
             }
@@ -339,7 +350,7 @@ public sealed class FieldResolver
             return;
         }
         var first = policy.Strategy == Strategy.First;
-        var hold = _customer.Golden.Get(group.Fields[0])?.Hold;
+        var hold = HoldOf(group.Name);
         _candidates.Clear();
         foreach (var link in _customer.Links)
         {

@@ -223,6 +223,7 @@ public sealed class SinkMachine
             var partition = _partitions[number];
             _polls.Remove((time, number));
             partition.IsReading = true;
+            partition.Asked = partition.Rung;
             _pages++;
             at.Effects.Add(new SinkEffect.ReadPage(number, partition.Read, _limits.Page));
         }
@@ -244,7 +245,9 @@ public sealed class SinkMachine
         partition.Read = Math.Max(partition.Read, page.Through);
         NoteMoved(at);
         var full = page.Through - page.After >= _limits.Page;
-        var rung = partition.Rung > page.Through && page.Through > page.After;
+
+        // A page that was read before the bell rang need not hold what it rang for; one that was read after it, and brought nothing, is not asked for again at once.
+        var rung = partition.Rung > page.Through && (page.Through > page.After || partition.Rung > partition.Asked);
         partition.PollAt = full || rung ? at.Now : RetrySchedule.After(at.Now, _limits.Poll);
         _polls.Add((partition.PollAt, page.Partition));
     }
@@ -701,6 +704,9 @@ public sealed class SinkMachine
         public long Read { get; set; } = sequence;
 
         public long Rung { get; set; }
+
+        /// <summary><see cref="Rung"/> when the page under way was asked for.</summary>
+        public long Asked { get; set; }
 
         public bool IsReading { get; set; }
 

@@ -3,10 +3,11 @@ using OrleansCrm.Domain.Delivery;
 
 namespace OrleansCrm.Domain.Storage;
 
-/// <summary>What delivery wants to know of an entry without reading it: kept beside it by every store.</summary>
+/// <summary>What delivery and upkeep want to know of an entry without reading it: kept beside it by every store.</summary>
 /// <param name="Moved">False for an entry that only announces writes or tells their ends: it does not wake a delivery that was given up.</param>
 /// <param name="Priority">Whose calls its deliveries take.</param>
-public readonly record struct EntryDigest(bool Moved, DeliveryPriority Priority)
+/// <param name="IsForUpkeep">True: it may change what others hold or refer to. Most entries only change values.</param>
+public readonly record struct EntryDigest(bool Moved, DeliveryPriority Priority, bool IsForUpkeep)
 {
     public static EntryDigest Of(JournalEntry entry)
     {
@@ -15,7 +16,21 @@ public readonly record struct EntryDigest(bool Moved, DeliveryPriority Priority)
             || entry.Status is not null
             || entry.IsErasure
             || !writes; // a release of troubles, a key taken, links that a new definition wants
-        return new(moved, PriorityOf(entry, writes));
+        return new(moved, PriorityOf(entry, writes), ConcernsUpkeep(entry));
+    }
+
+    static bool ConcernsUpkeep(JournalEntry entry)
+    {
+        if (entry.IsErasure || entry.Status is not null || entry.Keys is not null || entry.MovedOut.Length + entry.MovedIn.Length + entry.Referred.Length > 0) return true;
+        foreach (var link in entry.Links)
+        {
+            if (link is { ExternalId: not null, State: LinkState.Linked }) return true;
+        }
+        foreach (var change in entry.Troubles)
+        {
+            if (change.Trouble is { Kind: TroubleKind.Waiting }) return true;
+        }
+        return false;
     }
 
     static DeliveryPriority PriorityOf(JournalEntry entry, bool writes)

@@ -56,8 +56,15 @@ public interface ICustomerStore : IAsyncDisposable
     /// <param name="max">1 to <see cref="StoreLimits.PageMax"/>; a page ends earlier at <see cref="StoreLimits.PageBytesMax"/>.</param>
     Task<JournalPage> ReadPageAsync(int partition, long after, int max, CancellationToken cancellationToken);
 
-    /// <summary>The same as far as delivery to one system is concerned: entries that mark none of its links due are left out.</summary>
-    Task<DeliveryMessage.PageRead> ReadDuePageAsync(string system, int partition, long after, int max, CancellationToken cancellationToken);
+    /// <summary>A page of each of these partitions, in the same order, as far as delivery to one system is concerned: entries that mark none of its links due are left out.</summary>
+    /// <param name="after">The sequence in each partition after which its page begins.</param>
+    /// <param name="max">Most entries of each partition that are looked at: 1 to <see cref="StoreLimits.PageMax"/>.</param>
+    Task<ImmutableArray<DeliveryMessage.PageRead>> ReadDuePagesAsync(string system, ImmutableArray<PartitionCursor> after, int max, CancellationToken cancellationToken);
+
+    /// <summary>A page of each of these partitions, in the same order, as far as upkeep is concerned: entries that <see cref="EntryDigest.IsForUpkeep"/> does not name are left out.</summary>
+    /// <param name="after">The sequence in each partition after which its page begins.</param>
+    /// <param name="max">Most entries of each partition that are looked at: 1 to <see cref="StoreLimits.PageMax"/>. At <see cref="StoreLimits.PageBytesMax"/> altogether the rest is left for another time.</param>
+    Task<ImmutableArray<JournalPage>> ReadUpkeepPagesAsync(ImmutableArray<PartitionCursor> after, int max, CancellationToken cancellationToken);
 
     /// <summary>Removes entries that a stored snapshot covers. The last entry of the partition stays. Whoever still has to read them has lost them: pass only what every cursor has left behind.</summary>
     /// <param name="through">The last sequence that may go.</param>

@@ -36,11 +36,16 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
 
     public async Task ReleaseGuard(Guarded kinds, int? next)
     {
+        var run = await RunningAsync();
         var others = Others;
-        (await RunningAsync()).Tell(new DeliveryMessage.ReleaseGuard(kinds, Share(0)));
-        await Task.WhenAll(others.Select((lane, i) => lane.ReleaseGuard(kinds, Share(i + 1))));
+        var states = await Task.WhenAll(others.Select(l => l.ReadStatus()).Prepend(run.ReadStatusAsync()));
 
-        int? Share(int place) => next is { } number ? LaneDivision.Share(number, place, others.Length + 1) : null;
+        // A number is shared by the lanes that hold something: the others would let it lapse.
+        var holding = states.Count(s => (s.Held & kinds) != Guarded.None);
+        var place = 0;
+        var shares = Array.ConvertAll(states, s => next is not { } number ? null : (s.Held & kinds) == Guarded.None ? 0 : (int?)LaneDivision.Share(number, place++, holding));
+        run.Tell(new DeliveryMessage.ReleaseGuard(kinds, shares[0]));
+        await Task.WhenAll(others.Select((lane, i) => lane.ReleaseGuard(kinds, shares[i + 1])));
     }
 
     public async Task DiscardGuard(Guarded kinds)

@@ -34,7 +34,7 @@ public sealed record OutgoingParts(
 sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
 {
     /// <summary>The silo's watch over the journal replaces a lost signal long before; this is for want of a watch.</summary>
-    static readonly DeliveryLimits Limits = new() { Poll = TimeSpan.FromSeconds(30), Page = 512, Reads = 16 };
+    static readonly DeliveryLimits Limits = new() { Poll = TimeSpan.FromSeconds(30), Page = 128, Reads = 256 };
 
     /// <summary>How long a connection that cannot be opened is left alone: secrets may come.</summary>
     static readonly TimeSpan ReachAgain = TimeSpan.FromSeconds(10);
@@ -56,6 +56,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     readonly References _references;
     readonly Connection<IRecordConnector> _connection;
     readonly List<DeliveryEffect> _effects = [];
+    readonly List<DeliveryEffect.ReadPage> _pages = [];
     readonly Dictionary<LinkKey, DateTimeOffset> _committed = [];
     readonly HashSet<LinkKey> _done = [];
 
@@ -216,6 +217,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         _machine.Step(messages, hub, Clock.Now, _parts.Chance.Next(), _effects);
         foreach (var effect in _effects) Carry(effect, hub);
         _effects.Clear();
+        ReadPages();
         Look();
     }
 
@@ -301,7 +303,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     {
         switch (effect)
         {
-            case DeliveryEffect.ReadPage page: Go(ReadPageAsync(page)); break;
+            case DeliveryEffect.ReadPage page: _pages.Add(page); break;
             case DeliveryEffect.Mark mark: Go(MarkAsync(mark)); break;
             case DeliveryEffect.SaveRows rows:
                 Tell(rows.Upserts);
@@ -357,21 +359,31 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
 
     // ---- the store -----------------------------------------------------------------------------------------------
 
-    async Task ReadPageAsync(DeliveryEffect.ReadPage page)
+    // What one step asks for is one question to the store.
+    void ReadPages()
     {
-        DeliveryMessage.PageRead answer;
+        if (_pages.Count == 0) return;
+        ImmutableArray<PartitionCursor> after = [.. _pages.Select(p => new PartitionCursor(p.Partition, p.After))];
+        var max = _pages[0].Max;
+        _pages.Clear();
+        Go(ReadPagesAsync(after, max));
+    }
+
+    async Task ReadPagesAsync(ImmutableArray<PartitionCursor> after, int max)
+    {
+        ImmutableArray<DeliveryMessage.PageRead> answers;
         try
         {
-            answer = await Task.Run(() => _parts.Store.ReadDuePageAsync(_lane.System, page.Partition, page.After, page.Max, _closing.Token));
+            answers = await Task.Run(() => _parts.Store.ReadDuePagesAsync(_lane.System, after, max, _closing.Token));
         }
 #pragma warning disable CA1031 // Every effect is answered, with a failure where there is no answer.
         catch (Exception error)
 #pragma warning restore CA1031
         {
             _logger.StoreNotAnswering(Key, "reading the journal", error.GetType().Name);
-            answer = new(page.Partition, page.After, page.After, []);
+            answers = [.. after.Select(a => new DeliveryMessage.PageRead(a.Partition, a.Sequence, a.Sequence, []))];
         }
-        Post(answer);
+        foreach (var answer in answers) Post(answer);
     }
 
     async Task MarkAsync(DeliveryEffect.Mark mark) =>

@@ -14,9 +14,12 @@ namespace OrleansCrm.Grains.Upkeep;
 sealed class UpkeepRun : ILocalRun
 {
     const int PageMax = 1_000;
-    const int PagesAtOnce = 32;
+    const int EntriesAtOnce = 100;
     static readonly DeliveryLane Lane = new("upkeep/" + IUpkeepGrain.Key);
     static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Rest between two looks at the journal: what comes in meanwhile is read together.</summary>
+    static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan KeysEvery = TimeSpan.FromMinutes(10);
     static readonly TimeSpan ParkedEvery = TimeSpan.FromSeconds(5);
     static readonly TimeSpan ManyParkedEvery = TimeSpan.FromMinutes(1);
@@ -162,7 +165,9 @@ sealed class UpkeepRun : ILocalRun
                 _logger.UpkeepHindered(error.GetType().Name);
                 more = false;
             }
-            if (!more) await _woken.WaitAsync(LookEvery, CancellationToken.None);
+            if (more) continue;
+            await _woken.WaitAsync(LookEvery, CancellationToken.None);
+            await Task.Delay(Rest, _parts.Own, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         _logger.UpkeepEnded("drained");
     }
@@ -181,12 +186,14 @@ sealed class UpkeepRun : ILocalRun
         _full = false;
         if (_references.IsBehind) return false;
         (int Partition, long Sequence)[] rung;
-        lock (_ringing) rung = [.. _rung.Where(r => r.Value > _read[r.Key]).Take(PagesAtOnce).Select(r => (r.Key, r.Value))];
+        lock (_ringing) rung = [.. _rung.Where(r => r.Value > _read[r.Key]).Select(r => (r.Key, r.Value))];
         if (rung.Length == 0) return false;
         var hub = _parts.Definitions.Current;
-        var pages = await Task.WhenAll(rung.Select(r => _parts.Store.ReadPageAsync(r.Partition, _read[r.Partition], PageMax, _stopping.Token)));
+        var pages = await _parts.Store.ReadUpkeepPagesAsync([.. rung.Select(r => new PartitionCursor(r.Partition, _read[r.Partition]))], EntriesAtOnce, _stopping.Token);
+        var moved = false;
         foreach (var page in pages)
         {
+            moved |= page.Through > _read[page.Partition];
             foreach (var placed in page.Entries)
             {
                 _book.Take(placed, hub, _givers);
@@ -194,7 +201,7 @@ sealed class UpkeepRun : ILocalRun
             }
             Volatile.Write(ref _read[page.Partition], Math.Max(_read[page.Partition], page.Through));
         }
-        return true;
+        return moved && rung.Any(r => r.Sequence > _read[r.Partition]);
     }
 
     /// <returns>False: another run has taken over.</returns>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace OrleansCrm.Sandbox.HubSpot;
@@ -70,7 +71,7 @@ static class BatchApi
         foreach (var id in inputs.Select(i => Call.TextOf(i, "id") ?? ""))
         {
             // The id of a record that was merged away finds nothing here, and nobody says so.
-            if (long.TryParse(id, out var number) && property is null && call.Portal[type].Aliases.ContainsKey(number)) continue;
+            if (long.TryParse(id, CultureInfo.InvariantCulture, out var number) && property is null && call.Portal[type].Aliases.ContainsKey(number)) continue;
             var record = call.Is("archived") ? call.Portal[type].ById.GetValueOrDefault(number) is { IsArchived: true } archived ? archived : null : call.Portal.Find(type, id, property, follow: false);
             if (record is null) missing.Add(id);
             else found.Add(record);
@@ -89,7 +90,7 @@ static class BatchApi
         {
             var (id, property, trace) = (Call.TextOf(input, "id") ?? "", Call.TextOf(input, "idProperty"), Call.TextOf(input, "objectWriteTraceId"));
             if (Call.PropertiesOf(input) is not { } texts) return call.Bad("Invalid input JSON: some of required attributes are not set [properties]");
-            if (property is null && long.TryParse(id, out var number) && call.Portal[type].Aliases.ContainsKey(number)) continue;
+            if (property is null && long.TryParse(id, CultureInfo.InvariantCulture, out var number) && call.Portal[type].Aliases.ContainsKey(number)) continue;
             if (call.Portal.Find(type, id, property, follow: false) is not { } record) missing.Add(id);
             else if (Rows.Update(call, record, texts) is { } answer) batch.Add(answer, id, trace, null);
         }

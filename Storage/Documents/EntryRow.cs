@@ -8,16 +8,17 @@ using OrleansCrm.Domain.Storage;
 namespace OrleansCrm.Storage.Documents;
 
 /// <summary>An entry in the columns that both databases share.</summary>
+/// <param name="Upkeep">As <see cref="EntryDigest.IsForUpkeep"/> says.</param>
 /// <param name="Due">Null: it marks nothing due.</param>
 /// <param name="Body">JSON text.</param>
 /// <param name="References">As the tables keep them beside the entry.</param>
-readonly record struct EntryRow(string CustomerId, long Revision, int Definition, bool Moved, short Priority, string? Due, byte[] Body, EntryReferences References)
+readonly record struct EntryRow(string CustomerId, long Revision, int Definition, bool Moved, short Priority, bool Upkeep, string? Due, byte[] Body, EntryReferences References)
 {
     public static EntryRow Of(JournalEntry entry)
     {
         var digest = EntryDigest.Of(entry);
         return new(
-            StoredName.Of(entry.CustomerId), entry.Revision, entry.DefinitionVersion, digest.Moved, (short)digest.Priority,
+            StoredName.Of(entry.CustomerId), entry.Revision, entry.DefinitionVersion, digest.Moved, (short)digest.Priority, digest.IsForUpkeep,
             DueText(entry.Due), EntryJson.Write(entry), EntryReferences.Of(entry));
     }
 

@@ -15,7 +15,7 @@ public sealed partial class PostgresCustomerStore
     /// <summary>Times that a batch is decided anew because another writer came first. Each time the fence tells more of it away.</summary>
     const int AttemptsMax = 8;
 
-    const string EntryColumns = "(partition, sequence, revision, at, definition, priority, moved, customer_id, due, body)";
+    const string EntryColumns = "(partition, sequence, revision, at, definition, priority, moved, upkeep, customer_id, due, body)";
 
     // In the order of partitions, so that two writers that both believe to own them meet in the first one and do not wait for each other.
     // All or nothing: where a tail or a revision is another than expected it inserts no row, and the rules say who is to blame.
@@ -36,9 +36,9 @@ public sealed partial class PostgresCustomerStore
             FROM unnest($3::text[], $4::bigint[]) AS x(customer_id, expected)),
         landed AS (
             INSERT INTO journal {EntryColumns}
-            SELECT ($1::int[])[e.tail], e.sequence, e.revision, tails.at[e.tail], e.definition, e.priority, e.moved, e.customer_id, e.due, e.body
-            FROM unnest($5::int[], $6::bigint[], $7::bigint[], $8::int[], $9::smallint[], $10::bool[], $11::text[], $12::text[], $13::text[])
-                AS e(tail, sequence, revision, definition, priority, moved, customer_id, due, body), tails, head
+            SELECT ($1::int[])[e.tail], e.sequence, e.revision, tails.at[e.tail], e.definition, e.priority, e.moved, e.upkeep, e.customer_id, e.due, e.body
+            FROM unnest($5::int[], $6::bigint[], $7::bigint[], $8::int[], $9::smallint[], $10::bool[], $11::bool[], $12::text[], $13::text[], $14::text[])
+                AS e(tail, sequence, revision, definition, priority, moved, upkeep, customer_id, due, body), tails, head
             WHERE tails.open AND head.fresh
             ORDER BY e.tail, e.sequence)
         SELECT tails.open AND head.fresh, tails.at FROM tails, head
@@ -47,7 +47,7 @@ public sealed partial class PostgresCustomerStore
     const string InsertSql =
         $"""
         INSERT INTO journal {EntryColumns}
-        SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::smallint[], $7::bool[], $8::text[], $9::text[], $10::text[]) AS e(partition, sequence)
+        SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::int[], $6::smallint[], $7::bool[], $8::bool[], $9::text[], $10::text[], $11::text[]) AS e(partition, sequence)
         ORDER BY e.partition, e.sequence
         """;
 
@@ -155,6 +155,7 @@ public sealed partial class PostgresCustomerStore
                 Value(columns.Definitions),
                 Value(columns.Priorities),
                 Value(columns.Moved),
+                Value(columns.Upkeep),
                 Texts(columns.Customers),
                 Texts(columns.Due),
                 Bodies(columns.Bodies),
@@ -245,6 +246,7 @@ public sealed partial class PostgresCustomerStore
                 Value(columns.Definitions),
                 Value(columns.Priorities),
                 Value(columns.Moved),
+                Value(columns.Upkeep),
                 Texts(columns.Customers),
                 Texts(columns.Due),
                 Bodies(columns.Bodies),
@@ -342,6 +344,8 @@ public sealed partial class PostgresCustomerStore
 
         public bool[] Moved { get; } = new bool[count];
 
+        public bool[] Upkeep { get; } = new bool[count];
+
         public string?[] Customers { get; } = new string?[count];
 
         public string?[] Due { get; } = new string?[count];
@@ -355,6 +359,7 @@ public sealed partial class PostgresCustomerStore
             Definitions[Count] = row.Definition;
             Priorities[Count] = row.Priority;
             Moved[Count] = row.Moved;
+            Upkeep[Count] = row.Upkeep;
             Customers[Count] = row.CustomerId;
             Due[Count] = row.Due;
             Bodies[Count] = row.Body;

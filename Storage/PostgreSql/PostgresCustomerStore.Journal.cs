@@ -19,6 +19,26 @@ public sealed partial class PostgresCustomerStore
         WHERE p.before < $4 ORDER BY p.sequence
         """;
 
+    const string DuePagesSql =
+        """
+        SELECT x.page::int - 1, j.* FROM unnest($1::int[], $2::bigint[]) WITH ORDINALITY AS x(partition, after, page)
+        CROSS JOIN LATERAL (
+            SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal
+            WHERE partition = x.partition AND sequence > x.after ORDER BY sequence LIMIT $3) j
+        ORDER BY x.page, j.sequence
+        """;
+
+    const string UpkeepPagesSql =
+        """
+        SELECT p.page::int - 1, p.sequence, p.at, p.body FROM (
+            SELECT x.page, j.sequence, j.at, j.body, sum(j.size) OVER (ORDER BY x.page, j.sequence) - j.size AS before
+            FROM unnest($1::int[], $2::bigint[]) WITH ORDINALITY AS x(partition, after, page)
+            CROSS JOIN LATERAL (
+                SELECT sequence, at, CASE WHEN upkeep THEN body END AS body, CASE WHEN upkeep THEN octet_length(body) ELSE 0 END AS size FROM journal
+                WHERE partition = x.partition AND sequence > x.after ORDER BY sequence LIMIT $3) j) p
+        WHERE p.before < $4 ORDER BY p.page, p.sequence
+        """;
+
     const string HistorySql =
         """
         SELECT p.partition, p.sequence, p.at, p.body FROM (
@@ -76,24 +96,43 @@ public sealed partial class PostgresCustomerStore
         return new JournalPage(partition, after, entries.Count == 0 ? after : entries[^1].Position.Sequence, entries.ToImmutable(), trimmed);
     }, cancellationToken);
 
-    public Task<DeliveryMessage.PageRead> ReadDuePageAsync(string system, int partition, long after, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
+    public Task<ImmutableArray<DeliveryMessage.PageRead>> ReadDuePagesAsync(string system, ImmutableArray<PartitionCursor> after, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
     {
         Bounds.EnsurePage(max);
-        await using var command = new NpgsqlCommand(
-            "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", connection)
-        { Parameters = { Value(partition), Value(after), Value(max) } };
-        var entries = ImmutableArray.CreateBuilder<PageEntry>();
-        var through = after;
+        await using var command = PagesCommand(DuePagesSql, connection, after, max);
+        var pages = new PageBuilder<PageEntry>(after);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         while (await row.ReadAsync(cancellationToken))
         {
-            through = row.GetInt64(0);
-            if (row.IsDBNull(5)) continue;
-            var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), Utc(row.GetDateTime(6)));
-            if (entry is not null) entries.Add(entry);
+            var (page, sequence) = (row.GetInt32(0), row.GetInt64(1));
+            pages.Reached(page, sequence);
+            if (row.IsDBNull(6)) continue;
+            var entry = EntryRow.PageEntryOf(system, sequence, row.GetString(2), row.GetInt64(3), row.GetBoolean(4), row.GetInt16(5), row.GetString(6), Utc(row.GetDateTime(7)));
+            if (entry is not null) pages.Add(page, entry);
         }
-        return new DeliveryMessage.PageRead(partition, after, through, entries.ToImmutable());
+        return pages.Build((from, through, entries) => new DeliveryMessage.PageRead(from.Partition, from.Sequence, through, entries));
     }, cancellationToken);
+
+    public Task<ImmutableArray<JournalPage>> ReadUpkeepPagesAsync(ImmutableArray<PartitionCursor> after, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
+    {
+        Bounds.EnsurePage(max);
+        await using var command = PagesCommand(UpkeepPagesSql, connection, after, max);
+        command.Parameters.Add(Value(StoreLimits.PageBytesMax));
+        var pages = new PageBuilder<PlacedEntry>(after);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            var (page, sequence) = (row.GetInt32(0), row.GetInt64(1));
+            pages.Reached(page, sequence);
+            if (!row.IsDBNull(3)) pages.Add(page, new(new(after[page].Partition, sequence), EntryJson.Read(Bytes(row, 3)), Utc(row.GetDateTime(2))));
+        }
+        return pages.Build((from, through, entries) => new JournalPage(from.Partition, from.Sequence, through, entries, 0));
+    }, cancellationToken);
+
+    static NpgsqlCommand PagesCommand(string sql, NpgsqlConnection connection, ImmutableArray<PartitionCursor> after, int max) => new(sql, connection)
+    {
+        Parameters = { Value<int[]>([.. after.Select(a => a.Partition)]), Value<long[]>([.. after.Select(a => a.Sequence)]), Value(max) },
+    };
 
     public Task<int> TrimAsync(int partition, long through, int max, CancellationToken cancellationToken) => ReadAsync(async connection =>
     {

@@ -41,10 +41,10 @@ public sealed partial class SqliteCustomerStore
             var row = rows[placed.Entry];
             session.Execute(
                 """
-                INSERT INTO journal (partition, sequence, revision, at, definition, priority, moved, customer_id, due, body)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                INSERT INTO journal (partition, sequence, revision, at, definition, priority, moved, upkeep, customer_id, due, body)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                 """,
-                placed.Position.Partition, placed.Position.Sequence, row.Revision, SqliteTime.Text(placed.At), row.Definition, row.Priority, row.Moved,
+                placed.Position.Partition, placed.Position.Sequence, row.Revision, SqliteTime.Text(placed.At), row.Definition, row.Priority, row.Moved, row.Upkeep,
                 row.CustomerId, row.Due, Encoding.UTF8.GetString(row.Body));
             foreach (var reference in row.References.Made)
             {

@@ -163,23 +163,49 @@ public sealed partial class SqliteCustomerStore
         }, cancellationToken);
     }
 
-    public Task<DeliveryMessage.PageRead> ReadDuePageAsync(string system, int partition, long after, int max, CancellationToken cancellationToken)
+    public Task<ImmutableArray<DeliveryMessage.PageRead>> ReadDuePagesAsync(string system, ImmutableArray<PartitionCursor> after, int max, CancellationToken cancellationToken)
     {
         Bounds.EnsurePage(max);
         return ReadAsync(session =>
         {
-            var entries = ImmutableArray.CreateBuilder<PageEntry>();
-            var through = after;
-            using var row = session.Query(
-                "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", partition, after, max);
-            while (row.Read())
+            var pages = new PageBuilder<PageEntry>(after);
+            for (var page = 0; page < after.Length; page++)
             {
-                through = row.GetInt64(0);
-                if (row.IsDBNull(5)) continue;
-                var entry = EntryRow.PageEntryOf(system, through, row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), SqliteTime.Read(row.GetString(6)));
-                if (entry is not null) entries.Add(entry);
+                using var row = session.Query(
+                    "SELECT sequence, customer_id, revision, moved, priority, due, at FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", after[page].Partition, after[page].Sequence, max);
+                while (row.Read())
+                {
+                    pages.Reached(page, row.GetInt64(0));
+                    if (row.IsDBNull(5)) continue;
+                    var entry = EntryRow.PageEntryOf(system, row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetBoolean(3), row.GetInt16(4), row.GetString(5), SqliteTime.Read(row.GetString(6)));
+                    if (entry is not null) pages.Add(page, entry);
+                }
             }
-            return new DeliveryMessage.PageRead(partition, after, through, entries.ToImmutable());
+            return pages.Build((from, through, entries) => new DeliveryMessage.PageRead(from.Partition, from.Sequence, through, entries));
+        }, cancellationToken);
+    }
+
+    public Task<ImmutableArray<JournalPage>> ReadUpkeepPagesAsync(ImmutableArray<PartitionCursor> after, int max, CancellationToken cancellationToken)
+    {
+        Bounds.EnsurePage(max);
+        return ReadAsync(session =>
+        {
+            var pages = new PageBuilder<PlacedEntry>(after);
+            var bytes = 0L;
+            for (var page = 0; page < after.Length && bytes < StoreLimits.PageBytesMax; page++)
+            {
+                using var row = session.Query(
+                    "SELECT sequence, at, CASE WHEN upkeep THEN body END FROM journal WHERE partition = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", after[page].Partition, after[page].Sequence, max);
+                while (bytes < StoreLimits.PageBytesMax && row.Read())
+                {
+                    pages.Reached(page, row.GetInt64(0));
+                    if (row.IsDBNull(2)) continue;
+                    var body = Bytes(row, 2);
+                    bytes += body.Length;
+                    pages.Add(page, new(new(after[page].Partition, row.GetInt64(0)), EntryJson.Read(body), SqliteTime.Read(row.GetString(1))));
+                }
+            }
+            return pages.Build((from, through, entries) => new JournalPage(from.Partition, from.Sequence, through, entries, 0));
         }, cancellationToken);
     }
 

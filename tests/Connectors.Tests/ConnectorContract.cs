@@ -42,8 +42,11 @@ public abstract class ConnectorRig : IAsyncDisposable
 {
     public abstract IRecordConnector Connector { get; }
 
-    /// <summary>The system's name for the object that is written.</summary>
+    /// <summary>The object's name there.</summary>
     public virtual string Object => "customers";
+
+    /// <summary>How exactly the system tells times.</summary>
+    public virtual TimeSpan Grain => TimeSpan.FromMilliseconds(1);
 
     /// <summary>The next request that this can happen to meets it.</summary>
     public abstract void Next(Trouble trouble);
@@ -69,7 +72,7 @@ public abstract class ConnectorRig : IAsyncDisposable
     public abstract ValueTask DisposeAsync();
 }
 
-/// <summary>What every record connector promises. The rig's object with the fields email, lastName and city; the creation key of a create is unique there.</summary>
+/// <summary>What every record connector promises. One object with the fields email, lastName and city; the creation key of a create is unique there.</summary>
 public abstract class ConnectorContract : IAsyncLifetime
 {
     static readonly (string, FieldValue) Ada = Given.Text("email", "ada@example.com");
@@ -88,13 +91,13 @@ public abstract class ConnectorContract : IAsyncLifetime
 
     IRecordConnector Connector => Rig.Connector;
 
-    RecordWrite Row(WriteKind kind, string? id, string? key, params ReadOnlySpan<(string Field, FieldValue Value)> fields) => Given.Write(kind, id, key, fields) with { Object = Rig.Object };
+    async Task<WriteOutcome> Write(RecordWrite write) => Assert.Single(await Connector.WriteAsync(new RecordCall(write.Kind, [Here(write)]), CancellationToken.None));
 
-    async Task<WriteOutcome> Write(RecordWrite write) => Assert.Single(await Connector.WriteAsync(new RecordCall(write.Kind, [write]), CancellationToken.None));
+    RecordWrite Here(RecordWrite write) => write with { Object = Rig.Object };
 
-    Task<WriteOutcome> Create(string key, params (string, FieldValue)[] fields) => Write(Row(WriteKind.Create, null, key, fields));
+    Task<WriteOutcome> Create(string key, params (string, FieldValue)[] fields) => Write(Given.Write(WriteKind.Create, null, key, fields));
 
-    Task<WriteOutcome> Update(string id, params (string, FieldValue)[] fields) => Write(Row(WriteKind.Update, id, null, fields));
+    Task<WriteOutcome> Update(string id, params (string, FieldValue)[] fields) => Write(Given.Write(WriteKind.Update, id, null, fields));
 
     Task<ReadOutcome> Find(string key) => Connector.ReadAsync(new RecordRead(Rig.Object, null, key), CancellationToken.None);
 
@@ -126,9 +129,9 @@ public abstract class ConnectorContract : IAsyncLifetime
     {
         var id = Rig.Make("ada@example.com");
 
-        Assert.IsType<WriteOutcome.Done>(await Write(Row(WriteKind.Delete, id, null)));
+        Assert.IsType<WriteOutcome.Done>(await Write(Given.Write(WriteKind.Delete, id, null)));
         Assert.Equal(0, Rig.Count);
-        Assert.IsType<WriteOutcome.Gone>(await Write(Row(WriteKind.Delete, id, null)));
+        Assert.IsType<WriteOutcome.Gone>(await Write(Given.Write(WriteKind.Delete, id, null)));
         Assert.IsType<WriteOutcome.Gone>(await Update(id, Given.Text("city", "Graz")));
     }
 
@@ -231,9 +234,9 @@ public abstract class ConnectorContract : IAsyncLifetime
 
         var outcomes = await Connector.WriteAsync(
             new RecordCall(WriteKind.Update, [
-                Row(WriteKind.Update, good, null, Given.Text("lastName", "A")),
-                Row(WriteKind.Update, bad, null, Given.Text("city", "Graz")),
-                Row(WriteKind.Update, gone, null, Given.Text("lastName", "E"))]),
+                Here(Given.Write(WriteKind.Update, good, null, Given.Text("lastName", "A"))),
+                Here(Given.Write(WriteKind.Update, bad, null, Given.Text("city", "Graz"))),
+                Here(Given.Write(WriteKind.Update, gone, null, Given.Text("lastName", "E")))]),
             CancellationToken.None);
 
         Assert.Equal([typeof(WriteOutcome.Done), typeof(WriteOutcome.Rejected), typeof(WriteOutcome.Gone)], outcomes.Select(o => o.GetType()));
@@ -243,7 +246,7 @@ public abstract class ConnectorContract : IAsyncLifetime
     [Fact]
     public async Task A_write_whose_time_has_passed_is_not_sent()
     {
-        var late = Row(WriteKind.Create, null, "k.1", Ada) with { StartBefore = DateTimeOffset.UtcNow.AddSeconds(-1) };
+        var late = Given.Write(WriteKind.Create, null, "k.1", Ada) with { StartBefore = DateTimeOffset.UtcNow.AddSeconds(-1) };
 
         Assert.Equal(new WriteOutcome.Transient(DeliveryMachine.NotStartedCode), await Write(late));
         Assert.Equal(0, Rig.Count);
@@ -255,7 +258,7 @@ public abstract class ConnectorContract : IAsyncLifetime
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
-        var outcomes = await Connector.WriteAsync(new RecordCall(WriteKind.Create, [Row(WriteKind.Create, null, "k.1", Ada)]), cancelled.Token);
+        var outcomes = await Connector.WriteAsync(new RecordCall(WriteKind.Create, [Here(Given.Write(WriteKind.Create, null, "k.1", Ada))]), cancelled.Token);
 
         Assert.Equal([new WriteOutcome.Transient(DeliveryMachine.NotStartedCode)], outcomes);
         Assert.Equal(0, Rig.Count);
@@ -307,11 +310,11 @@ public abstract class ConnectorContract : IAsyncLifetime
         var removed = Rig.Make("bob@example.com");
         var since = (await ListAll()).Max(r => r.Observation.Time)!.Value.AddTicks(10);
         await Task.Yield();
-        while (DateTimeOffset.UtcNow < since.AddMilliseconds(2)) await Task.Yield();
+        while (DateTimeOffset.UtcNow < since + Rig.Grain + TimeSpan.FromMilliseconds(1)) await Task.Yield();
         Rig.Edit(edited, "Linz");
         Rig.Remove(removed);
 
-        var listed = await ListAll(since.AddMilliseconds(1), before: since);
+        var listed = await ListAll(since + Rig.Grain, before: since);
 
         Assert.DoesNotContain(listed, r => r.Observation.Source.ExternalId == untouched);
         var edit = listed.Single(r => r.Observation.Source.ExternalId == edited).Observation;

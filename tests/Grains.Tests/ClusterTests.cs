@@ -47,9 +47,13 @@ public sealed class ClusterTests(PostgresServer server)
 
     static async Task AssertAtHome(HubCluster hub, string[] customers)
     {
-        // Where a customer was at the time of the change it may still be leaving.
-        await CustomerTests.Until(() => Task.FromResult(hub.Cluster.Silos.All(s => s.ServiceProvider.GetRequiredService<LocalCustomers>().All.All(
-            c => s.ServiceProvider.GetRequiredService<LiveSilos>().Owners.OwnerOf(c.CustomerId)!.Equals(s.SiloAddress)))));
+        // Where a customer was at the time of the change it may still be leaving; it is awake again where it is asked next.
+        await CustomerTests.Until(async () =>
+        {
+            foreach (var customer in customers) await hub.Customer(customer).Read();
+            return hub.Cluster.Silos.All(s => s.ServiceProvider.GetRequiredService<LocalCustomers>().All.All(
+                c => s.ServiceProvider.GetRequiredService<LiveSilos>().Owners.OwnerOf(c.CustomerId)!.Equals(s.SiloAddress)));
+        });
         Assert.Equal(customers.Order(), hub.Cluster.Silos.SelectMany(s => s.ServiceProvider.GetRequiredService<LocalCustomers>().All).Select(c => c.CustomerId).Order());
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
 using Xunit;
@@ -43,12 +44,61 @@ public abstract partial class CustomerStoreContract
             CommitOf(Entry(b, 1, new DueMark("shop", "2.1"))),
             CommitOf(Entry(a, 2, new DueMark("salesforce", "1.1"), new DueMark("salesforce", "1.3")) with { Receipts = [new("1.1", 1, Domain.Claims.IntentState.NotDone, Noon, "x")] }));
 
-        var page = await Store.ReadDuePageAsync("salesforce", 0, 0, 10, Token);
+        var page = (await Store.ReadDuePagesAsync("salesforce", [new(0, 0)], 10, Token))[0];
 
         Assert.Equal((0, 0L, 3L), (page.Partition, page.After, page.Through));
         Assert.Equal([(1L, a, 1L, true, "1.1"), (3L, a, 2L, false, "1.1 1.3")], page.Entries.Select(e => (e.Sequence, e.CustomerId, e.Revision!.Value, e.Moved, string.Join(' ', e.LinkIds))));
         Assert.Equal((await Store.ReadPageAsync(0, 0, 10, Token)).Entries.Select(e => e.At).Distinct(), page.Entries.Select(e => e.At!.Value).Distinct());
-        Assert.Equal(3, (await Store.ReadDuePageAsync("crm", 0, 0, 10, Token)).Through);
+        Assert.Equal(3, (await Store.ReadDuePagesAsync("crm", [new(0, 0)], 10, Token))[0].Through);
+    }
+
+    [Fact]
+    public async Task Pages_of_several_partitions_are_read_together()
+    {
+        var (a, b, c) = (IdIn(0), IdIn(1), IdIn(2));
+        await AppendAsync(
+            CommitOf(Entry(a, 1, new DueMark("shop", "1.1"))), CommitOf(Entry(a, 2, new DueMark("shop", "1.1"))), CommitOf(Entry(a, 3, new DueMark("shop", "1.1"))),
+            CommitOf(Entry(b, 1)), CommitOf(Entry(c, 1, new DueMark("shop", "3.1"))));
+
+        var pages = await Store.ReadDuePagesAsync("shop", [new(2, 0), new(0, 1), new(3, 0), new(1, 0)], 1, Token);
+
+        Assert.Equal([(2, 0L, 1L, 1), (0, 1L, 2L, 1), (3, 0L, 0L, 0), (1, 0L, 1L, 0)], pages.Select(p => (p.Partition, p.After, p.Through, p.Entries.Length)));
+        Assert.Empty(await Store.ReadDuePagesAsync("shop", [], 1, Token));
+    }
+
+    [Fact]
+    public async Task Upkeep_is_told_what_may_concern_others_and_passes_over_the_rest()
+    {
+        var (a, b) = (IdIn(0), IdIn(1));
+        var deleted = Entry(a, 2) with { Status = new(CustomerStatus.Deleted, null, null) };
+        await AppendAsync(CommitOf(EditEntry(a, 1, "v")), CommitOf(deleted), CommitOf(EditEntry(a, 3, "w")), CommitOf(EditEntry(b, 1, "v")));
+
+        var pages = await Store.ReadUpkeepPagesAsync([new(0, 0), new(1, 0)], 10, Token);
+
+        Assert.Equal([(0, 0L, 3L), (1, 0L, 1L)], pages.Select(p => (p.Partition, p.After, p.Through)));
+        Assert.Equal([Json(deleted)], pages.SelectMany(p => p.Entries).Select(e => Json(e.Entry)));
+        Assert.Equal(2, pages[0].Entries[0].Position.Sequence);
+    }
+
+    [Fact]
+    public async Task What_is_too_much_for_upkeep_at_once_comes_later()
+    {
+        var big = new string('x', 3 << 20);
+        foreach (var partition in (int[])[0, 1])
+        {
+            await AppendAsync([.. Enumerable.Range(0, 3).Select(i => CommitOf(EditEntry(IdIn(partition, i), 1, big) with { Status = new(CustomerStatus.Deleted, null, null) }))]);
+        }
+        var told = 0;
+        var after = ImmutableArray.Create(new PartitionCursor(0, 0), new PartitionCursor(1, 0));
+        for (var rounds = 0; told < 6; rounds++)
+        {
+            Assert.InRange(rounds, 0, 3);
+            var pages = await Store.ReadUpkeepPagesAsync(after, 10, Token);
+            Assert.InRange(pages.Sum(p => p.Entries.Length), 1, 3);
+            Assert.All(pages, p => Assert.Equal(p.Entries.Length, p.Through - p.After));
+            told += pages.Sum(p => p.Entries.Length);
+            after = [.. pages.Select(p => new PartitionCursor(p.Partition, p.Through))];
+        }
     }
 
     [Fact]

@@ -8,11 +8,11 @@ static class HubSpotSettingsKeys
     public static readonly Key<TimeSpan> Timeout = new("timeout", new DurationKind(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)), "The longest that one request may take.", "20s", Duration.Say(Usual.Timeout));
     public static readonly Key<bool> AllowPrivate = new("allowPrivate", new YesNoKind(), SettingKinds.AllowsPrivate, "true", "false");
     public static readonly Key<int> Parallel = new("parallel", new WholeNumberKind(1, 10), "Requests under way at once for one call of many records.", "2", Say.Limit(Usual.Parallel));
-    public static readonly Key<string> Key = new("key", new TextKind("a property's internal name", 100, "^[a-z][a-z0-9_]*$"), "The property that carries the creation key. Make it in HubSpot for every mapped object, with unique values.", "crm_hub_key", Usual.Key);
+    public static readonly Key<string> KeyProperty = new("keyProperty", new TextKind("a property's internal name", 100, "^[a-z][a-z0-9_]*$"), "The property that carries the creation key. Make it in HubSpot for every mapped object, with unique values.", "crm_hub_key", Usual.KeyProperty);
     public static readonly Key<TimeSpan> SearchLag = new("searchLag", new DurationKind(TimeSpan.Zero, TimeSpan.FromHours(1)), "How far HubSpot's search index may lag behind: listings of what was modified begin so much earlier.", "5m", Duration.Say(Usual.SearchLag));
     public static readonly Key<string> WebhookUrl = new("webhookUrl", SettingKinds.Address, "The address at which HubSpot calls the hub, as it is registered there.", "https://crm.example.com/v1/webhooks/hubspot", "webhooks are not taken");
 
-    public static readonly Shape Shape = new("hubspot system", "Settings of a system with the connector hubspot.", [Url, Timeout, AllowPrivate, Parallel, Key, SearchLag, WebhookUrl]);
+    public static readonly Shape Shape = new("hubspot system", "Settings of a system with the connector hubspot.", [Url, Timeout, AllowPrivate, Parallel, KeyProperty, SearchLag, WebhookUrl]);
 }
 
 static class HubSpotAuthKeys
@@ -58,7 +58,7 @@ static class HubSpotReader
             Timeout = timeout,
             AllowPrivate = settings.Get(HubSpotSettingsKeys.AllowPrivate, usual.AllowPrivate),
             Parallel = settings.Get(HubSpotSettingsKeys.Parallel, usual.Parallel),
-            Key = settings.Get(HubSpotSettingsKeys.Key, usual.Key),
+            KeyProperty = settings.Get(HubSpotSettingsKeys.KeyProperty, usual.KeyProperty),
             SearchLag = settings.Get(HubSpotSettingsKeys.SearchLag, usual.SearchLag),
             WebhookUrl = webhook,
             ClientSecret = signIn.ClientSecret,

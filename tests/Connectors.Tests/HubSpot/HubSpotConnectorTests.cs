@@ -3,7 +3,6 @@ using System.Globalization;
 using OrleansCrm.Connectors.HubSpot;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Sandbox.HubSpot;
 using OrleansCrm.Sandbox.Vendors;
@@ -244,6 +243,19 @@ public sealed class HubSpotConnectorTests : IAsyncLifetime
         Assert.Equal([new WriteOutcome.Transient("other-account")], outcomes);
         Assert.Contains("49547190", Assert.IsType<ListOutcome.Refused>(await rig.Connector.ListAsync(new RecordList("contacts"), CancellationToken.None)).Advice, StringComparison.Ordinal);
         Assert.Null(rig.Held(id, "city"));
+    }
+
+    [Fact]
+    public async Task A_contact_whose_company_was_written_and_nothing_else_is_in_doubt()
+    {
+        var (id, company) = (_rig.Make("a@example.com"), _rig.Made("companies", ("name", "One")));
+        _rig.Fault("locked", operation: "batchUpdate");
+        var call = new RecordCall(WriteKind.Update, [Row(WriteKind.Update, id, null, ("employer", FieldValue.Text("cus_one")), Given.Text("city", "Graz"))]) { References = ImmutableDictionary<string, string>.Empty.Add("cus_one", company) };
+
+        var outcome = Assert.Single(await _rig.Connector.WriteAsync(call, CancellationToken.None));
+
+        Assert.Equal(new WriteOutcome.Ambiguous("written-in-part"), outcome);
+        Assert.Equal((company, null), (_rig.Held(id, "associatedcompanyid"), _rig.Held(id, "city")));
     }
 
     [Fact]

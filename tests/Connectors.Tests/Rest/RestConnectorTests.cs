@@ -242,9 +242,10 @@ public sealed class RestConnectorTests
     public void The_catalog_opens_what_it_knows_and_says_what_it_does_not()
     {
         var catalog = new ConnectorCatalog(new KnownSecrets());
-        var hub = Given.Hub("hub: a\nrecordTypes: { person: { fields: { email: email } } }\nsystems: { sf: { connector: salesforce }, own: { connector: rest } }\nsinks: { bus: { connector: kafka } }");
+        var hub = Given.Hub("hub: a\nrecordTypes: { person: { fields: { email: email } } }\nsystems: { books: { connector: netsuite }, own: { connector: rest }, sf: { connector: salesforce } }\nsinks: { bus: { connector: kafka } }");
 
-        Assert.Equal("There is no connector 'salesforce' for system 'sf'.", catalog.OpenRecords(hub, hub.System("sf")!, TimeProvider.System).Problem);
+        Assert.Equal("There is no connector 'netsuite' for system 'books'.", catalog.OpenRecords(hub, hub.System("books")!, TimeProvider.System).Problem);
+        Assert.Contains("only reports by itself", catalog.OpenRecords(hub, hub.System("sf")!, TimeProvider.System).Problem);
         Assert.Contains("only reports by itself", catalog.OpenRecords(hub, hub.System("own")!, TimeProvider.System).Problem);
         Assert.Equal("There is no connector 'kafka' for sink 'bus'.", catalog.OpenSink(hub, hub.Sink("bus")!, TimeProvider.System).Problem);
     }

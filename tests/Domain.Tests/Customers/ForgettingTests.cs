@@ -71,7 +71,7 @@ public sealed class ForgettingTests
 
         var claims = evidence.ClaimsOf(rules, set => set.Members().Contains(FieldValue.Text("b")) ? FieldValue.Text("b") : FieldValue.Cleared);
         Assert.True(claims[^1].Value.IsCleared);
-        Assert.True(evidence.HeldBefore(claims[^1], set => set.Members().Contains(FieldValue.Text("b")) ? FieldValue.Text("b") : FieldValue.Cleared));
+        Assert.True(evidence.HeldBefore(claims[^1], set => set.Members().Contains(FieldValue.Text("b")) ? FieldValue.Text("b") : FieldValue.Cleared, rules));
     }
 
     [Fact]
@@ -98,6 +98,34 @@ public sealed class ForgettingTests
         Assert.Equal([1L], intents);
         Assert.Equal(["e1"], edits);
         Assert.Null(evidence.Without(edits, intents).ClaimOf(rules));
+    }
+
+    [Fact]
+    public void Writes_are_bounded_also_where_each_answer_tells_another_value()
+    {
+        var hub = Given.Hub();
+        var (customer, entries) = Given.Customer(hub, "cus_1", Given.Edit("hubspot", "1", "10:00", ("phone", "+431")));
+        customer = Given.Offer(customer, entries, hub, "cus_1", Given.Edit("salesforce", "1", "10:00", ("name", "Ann")));
+        WriteAndAnswer("+431");
+
+        for (var i = 0; i < 40; i++)
+        {
+            customer = Given.Offer(customer, entries, hub, "cus_1", Given.Edit("salesforce", "1", "10:00", ("phone", $"+432{i}")) with { Id = $"e{i}", Time = null });
+            WriteAndAnswer("+49");
+        }
+
+        Assert.InRange(Phone().Writes.Length, 2, FieldEvidence.WritesMax);
+        Assert.InRange(Phone().Statements.Length, 2, FieldEvidence.StatementsMax);
+
+        FieldEvidence Phone() => customer.LinkOf("salesforce", "Contact", "1")!.Fields.Get("phone")!;
+
+        void WriteAndAnswer(string stored)
+        {
+            var link = customer.LinkOf("salesforce", "Contact", "1")!;
+            customer = Given.Ask(customer, entries, hub, "cus_1", new CustomerCall.Begin(link.Id));
+            var answer = new WriteOutcome.Done(null, [new("phone", FieldValue.Text(stored))], null, null);
+            customer = Given.Ask(customer, entries, hub, "cus_1", new CustomerCall.End(link.Id, 0, customer.Revision, answer));
+        }
     }
 
     static bool IsRefusal(Statement statement) => statement.Value == FieldValue.Text("denied");

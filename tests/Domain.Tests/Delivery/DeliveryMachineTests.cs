@@ -46,6 +46,50 @@ public sealed class DeliveryMachineTests
     }
 
     [Fact]
+    public void What_rang_while_a_page_was_read_is_read_next()
+    {
+        Start([]);
+        var first = Take<DeliveryEffect.ReadPage>()!;
+        Tell(new DeliveryMessage.Bell(0, 1));
+
+        Tell(new DeliveryMessage.PageRead(0, first.After, first.After, []));
+
+        var next = Take<DeliveryEffect.ReadPage>()!;
+        Tell(new DeliveryMessage.PageRead(0, next.After, next.After, []));
+        Assert.Null(Take<DeliveryEffect.ReadPage>());
+    }
+
+    [Theory]
+    [InlineData(SystemMode.Observe, false)]
+    [InlineData(SystemMode.Shadow, true)]
+    public void A_system_that_is_only_observed_is_not_read_for_at_every_bell(SystemMode mode, bool isRead)
+    {
+        _hub = Hub(mode: mode);
+        Start([]);
+        var first = Take<DeliveryEffect.ReadPage>()!;
+        Tell(new DeliveryMessage.PageRead(0, first.After, first.After, []));
+
+        Tell(new DeliveryMessage.Bell(0, 1));
+        Assert.Equal(isRead, Take<DeliveryEffect.ReadPage>() is not null);
+    }
+
+    [Fact]
+    public void What_rang_while_a_system_was_observed_is_read_when_it_is_live()
+    {
+        var live = _hub;
+        _hub = Hub(mode: SystemMode.Observe);
+        Start([]);
+        var first = Take<DeliveryEffect.ReadPage>()!;
+        Tell(new DeliveryMessage.PageRead(0, first.After, first.After, []));
+        Tell(new DeliveryMessage.Bell(0, 1));
+
+        _hub = live;
+        Tell(new DeliveryMessage.ModeChanged());
+
+        Assert.NotNull(Take<DeliveryEffect.ReadPage>());
+    }
+
+    [Fact]
     public void A_system_that_throttles_for_hours_parks_nothing()
     {
         ThrottleTwenty();

@@ -83,8 +83,7 @@ sealed class CustomerWorld
     {
         while (!_tape.IsAtEnd)
         {
-            Now = Now.AddSeconds(5 + (_tape.Chance(8) ? 700 : _tape.Next(40)));
-            Land();
+            PassTo(Now.AddSeconds(5 + (_tape.Chance(8) ? 700 : _tape.Next(40))));
             Act(_tape.Next(32));
         }
     }
@@ -264,7 +263,7 @@ sealed class CustomerWorld
                 if (calm) Work(link, calm);
                 return true;
             case BeginAnswer.ReadFirst read:
-                if (calm && Now < read.NotBefore) Now = read.NotBefore;
+                if (calm && Now < read.NotBefore) PassTo(read.NotBefore);
                 if (Now >= read.NotBefore) Read(link);
                 return true;
             default:
@@ -306,14 +305,16 @@ sealed class CustomerWorld
         return true;
     }
 
-    // Calls that a system had queued take effect after the hub has given up waiting for an answer.
-    void Land()
+    // Calls that a system had queued take effect after the hub has given up waiting for an answer, each at its own time: none after the longest call time.
+    void PassTo(DateTimeOffset time)
     {
-        foreach (var (at, call) in _queued.Where(q => q.At <= Now).ToList())
+        foreach (var (at, call) in _queued.Where(q => q.At <= time).OrderBy(q => q.At).ToList())
         {
             _queued.Remove((at, call));
+            Now = at;
             Carry(_crms[Customer!.Link(call.LinkId)!.System], call);
         }
+        Now = time;
     }
 
     WriteOutcome Carry(Crm crm, RecordWrite call)
@@ -361,15 +362,14 @@ sealed class CustomerWorld
         var made = CallsMade;
         for (var round = 0; round < 30; round++)
         {
-            Now = Now.AddMinutes(15);
-            Land();
+            PassTo(Now.AddMinutes(15));
             while (_reports.Count > 0) Offer(Take(0));
             if (Customer is null) return true;
             Decide(new CustomerCall.Reresolve());
             var moved = false;
             foreach (var link in Customer.Links)
             {
-                Now = Now.AddSeconds(5);
+                PassTo(Now.AddSeconds(5));
                 if (Work(link, calm: true)) moved = true;
             }
             if (CallsMade - made > callsMax) return false;

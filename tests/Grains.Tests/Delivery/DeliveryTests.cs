@@ -96,13 +96,13 @@ public sealed class DeliveryTests
     }
 
     [Theory]
-    [InlineData("observe")]
-    [InlineData("shadow")]
-    public async Task A_system_that_is_not_live_is_not_called_and_gets_all_when_it_is(string mode)
+    [InlineData("observe", 0)]
+    [InlineData("shadow", 20)]
+    public async Task A_system_that_is_not_live_is_not_called_and_gets_all_when_it_is(string mode, int due)
     {
         await using var hub = await OutgoingHub.StartAsync(OutgoingHub.Definition($"mode: {mode}"));
         await hub.ReportAsync(1, 20, Named);
-        await OutgoingHub.Eventually(async () => (await hub.DeskDelivery.ReadStatus()) is { Tracked: 20, Backlog: 0 }, "all are due");
+        await OutgoingHub.Eventually(async () => (await hub.DeskDelivery.ReadStatus()) is { Backlog: 0 } status && status.Tracked == due, "what is planned is due");
         Assert.Equal(0, hub.Desk.Calls);
 
         await hub.ApplyAsync(OutgoingHub.Definition("mode: live"));

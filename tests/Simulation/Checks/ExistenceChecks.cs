@@ -60,18 +60,18 @@ sealed partial class World
             if (change.Golden is { } risen && risen.Stamp > was.Stamp) continue;
 
             // Who may set it depends on a field that has moved for a good reason of its own.
-            if (ReadsWhatMoved(before.RecordType, entry, change.Field)) continue;
+            if (ReadsWhatMoved(entry, change.Field)) continue;
 
             // A group goes as one: a part that the later tuple does not have goes with the others.
-            if (change.Golden is null && SiblingHasRisen(before.RecordType, entry, change.Field, was.Stamp)) continue;
+            if (change.Golden is null && SiblingHasRisen(entry, change.Field, was.Stamp)) continue;
             TellEvidence(entry.CustomerId, change.Field, entry.Revision);
             Violate(8, $"entry {entry.CustomerId}#{entry.Revision} {why}, and {change.Field} goes from {held} to {change.Golden?.Value.ToString() ?? "undetermined"}");
         }
     }
 
-    bool ReadsWhatMoved(string recordType, JournalEntry entry, string field)
+    bool ReadsWhatMoved(JournalEntry entry, string field)
     {
-        foreach (var read in PolicyOf(Newest.RecordType(recordType)!, field).FieldsRead())
+        foreach (var read in PolicyOf(TypeOf(entry), field).FieldsRead())
         {
             foreach (var change in entry.Golden)
             {
@@ -81,9 +81,12 @@ sealed partial class World
         return false;
     }
 
-    bool SiblingHasRisen(string recordType, JournalEntry entry, string field, Stamp than)
+    /// <summary>As the definition said when the entry was decided; a later one may read other fields.</summary>
+    RecordTypeDefinition TypeOf(JournalEntry entry) => _plan.Definitions[entry.DefinitionVersion - 1].RecordType(entry.RecordType)!;
+
+    bool SiblingHasRisen(JournalEntry entry, string field, Stamp than)
     {
-        var type = Newest.RecordType(recordType)!;
+        var type = TypeOf(entry);
         if (type.Field(field)?.Group is not { } group) return false;
         foreach (var change in entry.Golden)
         {
@@ -94,7 +97,7 @@ sealed partial class World
 
     void CheckPoliciesFromNow(Customer before, JournalEntry entry)
     {
-        var type = _plan.Definitions[entry.DefinitionVersion - 1].RecordType(before.RecordType)!;
+        var type = TypeOf(entry);
         foreach (var change in entry.Golden)
         {
             var policy = PolicyOf(type, change.Field);
@@ -115,7 +118,7 @@ sealed partial class World
             foreach (var entry in _store.EntriesOf(id))
             {
                 if (entry.Status is not { } status) continue;
-                var grace = _plan.Definitions[entry.DefinitionVersion - 1].RecordType(entry.RecordType)!.Existence.Grace;
+                var grace = TypeOf(entry).Existence.Grace;
                 if (status.Status == CustomerStatus.Deleted && grace > TimeSpan.FromSeconds(5) && (pending is null || entry.At < pending.At + grace - TimeSpan.FromSeconds(1)))
                 {
                     Violate(8, $"entry {id}#{entry.Revision} deletes the customer {(pending is null ? "without waiting" : $"after {entry.At - pending.At}")}; its grace is {grace}");

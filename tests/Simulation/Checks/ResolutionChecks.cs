@@ -25,7 +25,7 @@ sealed partial class World
                 if (!(entry.Links.IsEmpty && entry.Receipts.IsEmpty && entry.Undone.IsEmpty && entry.MovedIn.IsEmpty && entry.MovedOut.IsEmpty && entry.Status is null)) continue;
                 foreach (var golden in entry.Golden)
                 {
-                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(Fold(id).RecordType, entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
+                    if (!OnlyEchoes(entry, golden.Field) || SiblingHasNews(entry, golden.Field) || MeetsBounds(id, entry.Revision, golden.Field)) continue;
                     if (ShowsALaterWord(id, entry, golden) || MayBeANo(id, entry, golden)) continue;
                     TellEvidence(id, golden.Field, entry.Revision - 1);
                     TellEvidence(id, golden.Field, entry.Revision);
@@ -64,7 +64,7 @@ sealed partial class World
     }
 
     /// <summary>
-    /// An echo shows that our value held when it was saved. Where somebody set the record's older value again after that, the echo is
+    /// An echo shows that our value held when it was saved. Where somebody, or automation in a later transaction of ours, set another value after that, the echo is
     /// what tells their word from a late report of ours: not the echo's value becomes golden then, but theirs. So it is where the echo shows
     /// that the system keeps our value as it is: then another spelling that a read had found was somebody's.
     /// </summary>
@@ -73,23 +73,25 @@ sealed partial class World
     {
         var before = FoldTo(customerId, entry.Revision - 1);
         var after = FoldTo(customerId, entry.Revision);
-        var type = Newest.RecordType(after.RecordType)!;
+        var type = TypeOf(entry);
         var parts = type.Field(change.Field)?.Group is { } group ? type.Group(group)!.Fields : [change.Field];
         foreach (var edit in entry.Edits)
         {
-            if (SaveOf(edit.By.EditId, out var record, out _) is not { } echoed || after.Link(edit.LinkId) is not { } link) continue;
+            if (SaveOf(edit.By.EditId, out var record, out var system) is not { } echoed || after.Link(edit.LinkId) is not { } link) continue;
+            // Without time and version what came later counts as said later, though somebody else's report may merely have been overtaken.
+            var isOrdered = system!.Plan.Times != TimePrecision.None || system.Plan.HasVersions;
             foreach (var part in parts)
             {
-                var rules = Newest.Rules.Of(after.RecordType, link.System, link.Object).Field(part)!;
+                var rules = _plan.Definitions[entry.DefinitionVersion - 1].Rules.Of(after.RecordType, link.System, link.Object).Field(part)!;
                 var known = before.Link(link.Id)?.Fields.Get(part)?.ClaimsOf(rules) ?? [];
                 var claims = link.Fields.Get(part)?.ClaimsOf(rules) ?? [];
                 var isSet = PolicyOf(type, part).Strategy == Strategy.Set;
                 foreach (var save in record!.Saves)
                 {
-                    if (isSet && save.Version <= echoed.Version) continue;
+                    if (isSet && isOrdered && save.Version <= echoed.Version) continue;
                     foreach (var saved in save.Fields)
                     {
-                        if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow) || saved.Before == saved.After) continue;
+                        if (saved.Field != _plan.Types[record.Object.Type].IndexOf(part) || saved.By is not (Saver.Human or Saver.Flow or Saver.Trigger) || saved.Before == saved.After) continue;
 
                         // That a member was taken away the echo tells by having been there, which is no claim of its own.
                         if (isSet || claims.Any(c => c.Value == saved.After && !known.Any(k => k.Value == c.Value && k.Stamp == c.Stamp))) return true;
@@ -113,7 +115,7 @@ sealed partial class World
         if (change.Golden is not { Rule: "refusal" } golden) return false;
         var customer = FoldTo(customerId, entry.Revision);
         if (customer.Link(golden.LinkId) is not { } link || link.Fields.Get(change.Field) is not { } evidence) return false;
-        return evidence.MayBeRefusedAt(Newest.Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
+        return evidence.MayBeRefusedAt(_plan.Definitions[entry.DefinitionVersion - 1].Rules.Of(customer.RecordType, link.System, link.Object).Field(change.Field)!) == golden.Stamp;
     }
 
     bool OnlyEchoes(JournalEntry entry, string field)
@@ -148,9 +150,9 @@ sealed partial class World
     }
 
     /// <summary>A group goes as one: news of another of its parts may move this one along.</summary>
-    bool SiblingHasNews(string recordType, JournalEntry entry, string field)
+    bool SiblingHasNews(JournalEntry entry, string field)
     {
-        var type = Newest.RecordType(recordType)!;
+        var type = TypeOf(entry);
 
         // An owner's condition on another field decides anew when that one changes.
         var policy = PolicyOf(type, field);
@@ -176,12 +178,18 @@ sealed partial class World
         return false;
     }
 
-    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report.</summary>
+    /// <summary>Beyond its bounds evidence is forgotten, and a stamp may become earlier with any report; or, where a write is forgotten, its echo looks like an edit. A group moves as one.</summary>
     bool MeetsBounds(string customerId, long revision, string field)
     {
-        foreach (var link in FoldTo(customerId, revision).Links)
+        var customer = FoldTo(customerId, revision);
+        var type = TypeOf(_store.EntriesOf(customerId)[(int)revision - 1]);
+        var parts = type.Field(field)?.Group is { } group ? type.Group(group)!.Fields : [field];
+        foreach (var link in customer.Links)
         {
-            if (link.Fields.Get(field) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            foreach (var part in parts)
+            {
+                if (link.Fields.Get(part) is { } evidence && (evidence.Statements.Length >= FieldEvidence.StatementsMax || evidence.Writes.Length >= FieldEvidence.WritesMax)) return true;
+            }
         }
         return false;
     }
@@ -209,7 +217,8 @@ sealed partial class World
         foreach (var write in save.Write!.Fields)
         {
             if (!string.Equals(write.Field, field, StringComparison.Ordinal)) continue;
-            return write.Value == saved.After || (isTied && FakeSystem.Render(record.Object.Habits[saved.Field], write.Value) == saved.After);
+            // What the record was believed to hold before is no rendering: it may have been left as it was.
+            return write.Value == saved.After || (isTied && write.Held != saved.After && FakeSystem.Render(record.Object.Habits[saved.Field], write.Value) == saved.After);
         }
         return false;
     }

@@ -151,7 +151,10 @@ sealed partial class World
         // Who saves a form over what the hub has put there says what the hub said, with nothing else in between: an echo, by rule 7.
         if (confirmsOurs) return false;
         if (link.Troubles.Get(field.Name) is not null) return false;
-        if (WroteTheSame(record, f, value, last.At, plan, IsToldAsChange(link, field.Name, last)) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan)) return false;
+        if (RepeatsOurs(link, field.Name, record, f, value, last, plan)) return false;
+        var isToldAsChange = IsToldAsChange(link, field.Name, last);
+        if (WroteTheSame(record, f, value, last.At, plan, isToldAsChange) || CalledForTheSame(link, field.Name, record.Object.Habits[f], value, last.At, plan, isToldAsChange)) return false;
+        if (!isToldAsChange && MayBeOurSpelling(link, _plan.Types[record.Object.Type].Definition.Name, field.Name, value)) return false;
         return TryStamp(link, record, plan, field.Name, value, last, out claim);
     }
 
@@ -202,6 +205,51 @@ sealed partial class World
         return false;
     }
 
+    /// <summary>
+    /// Whether somebody set our value again over another one that nobody ever told of, because its report was lost and no look fell between.
+    /// All that the hub has been given says our value then, and who saves a form over it is reported alike.
+    /// </summary>
+    bool RepeatsOurs(Link link, string field, FakeRecord record, int index, FieldValue value, Save last, SystemPlan plan)
+    {
+        Save? ours = null;
+        foreach (var save in record.Saves)
+        {
+            if (save.Version < last.Version && save.Fields.Any(s => s.Field == index && s.By == Saver.Hub && s.After == value)) ours = save;
+        }
+        if (ours is null) return false;
+        var (from, to) = (ours.At + plan.Skew - Blur, last.At + plan.Skew + Blur);
+        foreach (var edit in _said.GetValueOrDefault(link.Source!.Value) ?? [])
+        {
+            if (!edit.Fields.Any(s => string.Equals(s.Field, field, StringComparison.Ordinal) && s.Value != value)) continue;
+            if (SaveOf(edit.Id, out _, out _) is { } reported ? reported.Version > ours.Version && reported.Version < last.Version : edit.Time?.UtcTicks > from && edit.Time?.UtcTicks < to) return false;
+        }
+        return link.Fields.Get(field)?.Statements.Any(s => s.By.IsHubTime && s.Value != value && s.By.Time.UtcTicks > ours.At - Blur && s.By.Time.UtcTicks < last.At + Blur) != true;
+    }
+
+    /// <summary>Whether a report of an earlier save, of another value, was accepted after what was said of the last one.</summary>
+    bool IsOvertaken(Link link, string field, FieldValue value, Save last)
+    {
+        DateTimeOffset? heard = null;
+        foreach (var statement in link.Fields.Get(field)?.Statements ?? [])
+        {
+            if (SaveOf(statement.By.EditId, out _, out _) is not { } save) continue;
+            if (save.Version == last.Version) heard ??= statement.By.Time;
+            else if (save.Version < last.Version && statement.Value != value && statement.By.Time > heard) return true;
+        }
+        return false;
+    }
+
+    /// <summary>Whether somebody's value, which nothing but a look has found, is by the field's own rule another spelling of one that we wrote, and no report showed ours as we wrote it: then it may be what the system made of it.</summary>
+    bool MayBeOurSpelling(Link link, string recordType, string field, FieldValue value)
+    {
+        if (link.Fields.Get(field) is not { } evidence || Newest.Rules.Of(recordType, link.System, link.Object).Field(field) is not { } rules) return false;
+        foreach (var write in evidence.Writes)
+        {
+            if (write.Value != value && rules.IsRendering(write.Value, value) && !evidence.Statements.Any(s => s.Value == write.Value)) return true;
+        }
+        return false;
+    }
+
     /// <summary>The first thing ever said of a field is of unknown time, whatever the poll before; and what is found as it was then has not been set, for all that a look can tell.</summary>
     static bool SaidOtherBefore(List<Edit> edits, string field, FieldValue value, DateTimeOffset since)
     {
@@ -234,7 +282,7 @@ sealed partial class World
     }
 
     /// <summary>Whether the hub called with that very value, and the call's part in what the record holds is anybody's guess: it found the value there and saved nothing, or nobody told its end.</summary>
-    static bool CalledForTheSame(Link link, string field, FieldHabit habit, FieldValue value, long at, SystemPlan plan)
+    static bool CalledForTheSame(Link link, string field, FieldHabit habit, FieldValue value, long at, SystemPlan plan, bool isToldAsChange)
     {
         if (link.Fields.Get(field) is not { } evidence) return false;
         var near = plan.Definition.ClockTolerance.Ticks + Math.Abs(plan.Skew) + Clock.Minute;
@@ -248,11 +296,11 @@ sealed partial class World
             // Who tells no times may mean any time.
             if (plan.Times == TimePrecision.None) return true;
 
-            // Who tells what is held, and not what changed, may tell it only after the call.
-            if (plan.Reports == ReportForm.Changes && at < intent.Start.UtcTicks - near) continue;
+            // Where only what is held is told, and not what changed, or the report of the change was lost, it may be told only after the call.
+            if (isToldAsChange && at < intent.Start.UtcTicks - near) continue;
 
             // A write that was given up explains nothing from after the longest call time.
-            var lasts = !write.IsGivenUp && plan.Reports != ReportForm.Changes;
+            var lasts = !write.IsUnseen && !isToldAsChange;
             if (lasts || at <= end.UtcTicks + near) return true;
         }
         return false;
@@ -281,6 +329,9 @@ sealed partial class World
             }
         }
         if (earliest is not { } known) return false;
+
+        // Where nothing orders reports but when they came, one that was overtaken looks like the last word.
+        if (TellsNoTimes(plan) && !plan.HasVersions && IsOvertaken(link, field, value, last)) return false;
 
         // The poll that found the save first never arrived, and the next one tells of a time after it.
         if (link.Fields.Get(field)?.Statements.FirstOrDefault(s => s.Value == value)?.By.Since?.UtcTicks > at + Blur) return false;

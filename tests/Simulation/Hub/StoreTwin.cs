@@ -77,7 +77,7 @@ sealed class StoreTwin : IDisposable
 
     public DeliveryMessage.PageRead ReadPage(string system, DeliveryEffect.ReadPage page, DeliveryMessage.PageRead expected)
     {
-        var read = Now(_store.ReadDuePageAsync(system, page.Partition, page.After, page.Max, CancellationToken.None));
+        var read = Now(_store.ReadDuePagesAsync(system, [new(page.Partition, page.After)], page.Max, CancellationToken.None))[0];
         Compare($"a page of {system}", Tell(expected), Tell(read));
         return read;
     }

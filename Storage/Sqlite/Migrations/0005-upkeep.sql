@@ -1,0 +1,2 @@
+-- Whether upkeep has to read the entry: most only change values, and their bodies need not be sent.
+ALTER TABLE journal ADD COLUMN upkeep integer NOT NULL DEFAULT 1;
