@@ -259,6 +259,35 @@ public sealed class HubSpotConnectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Giving_up_between_two_rows_keeps_what_became_of_the_first()
+    {
+        using var giveUp = new CancellationTokenSource();
+
+        // Signed for: the batch, its first row alone, and the second row, before which the caller gives up.
+        await using var rig = await HubSpotRig.StartAsync(secrets: new GivesUp(giveUp, 3));
+        var ids = Enumerable.Range(0, 4).Select(i => rig.Make($"p{i}@example.com")).ToArray();
+        rig.Fault("error", operation: "batchUpdate", status: 400);
+
+        var outcomes = await rig.Connector.WriteAsync(new RecordCall(WriteKind.Update, [.. ids.Select(id => Row(WriteKind.Update, id, null, Given.Text("city", "Graz")))]), giveUp.Token);
+
+        var notStarted = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
+        Assert.IsType<WriteOutcome.Done>(outcomes[0]);
+        Assert.Equal([notStarted, notStarted, notStarted], outcomes[1..]);
+        Assert.Equal(["Graz", null, null, null], ids.Select(id => rig.Held(id, "city")));
+    }
+
+    sealed class GivesUp(CancellationTokenSource source, int at) : ISecretResolver
+    {
+        int _reads;
+
+        public async ValueTask<string?> ReadAsync(string reference, CancellationToken cancellationToken)
+        {
+            if (Interlocked.Increment(ref _reads) == at) await source.CancelAsync();
+            return await HubSpotRig.Secrets.ReadAsync(reference, CancellationToken.None);
+        }
+    }
+
+    [Fact]
     public async Task Two_writes_to_one_record_are_made_one_after_the_other()
     {
         var id = _rig.Make("a@example.com");
