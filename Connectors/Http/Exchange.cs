@@ -28,6 +28,11 @@ abstract record Exchange
 sealed record ExchangeHeaders(TimeSpan? Wait, Uri? Location, string? NextLink, DateTimeOffset? Date)
 {
     public static ExchangeHeaders None { get; } = new(null, null, null, null);
+
+    /// <summary>Whole numbers in headers that the caller asked for, by name.</summary>
+    public IReadOnlyDictionary<string, long> Numbers { get; init; } = NoNumbers;
+
+    static readonly Dictionary<string, long> NoNumbers = [];
 }
 
 /// <summary>Makes single requests and tells what is known of them afterwards.</summary>
@@ -39,10 +44,11 @@ static class Exchanges
     /// <param name="bodyMax">Most bytes of the answer; a longer one counts as lost. 0: the body is not looked at.</param>
     /// <param name="waitHeader">The header that tells a wait beside Retry-After; null: none.</param>
     /// <param name="resetHeader">The header that tells when a limit begins anew; null: none.</param>
+    /// <param name="numbers">Headers whose whole numbers the caller wants to see; null: none.</param>
     /// <exception cref="OperationCanceledException">The caller gave up before anything was sent.</exception>
     public static async Task<Exchange> SendAsync(
         HttpClient client, HttpRequestMessage request, TimeSpan timeout, int bodyMax, TimeProvider time, CancellationToken cancellationToken,
-        string? waitHeader = null, string? resetHeader = null)
+        string? waitHeader = null, string? resetHeader = null, string[]? numbers = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var content = request.Content as WatchedContent;
@@ -52,6 +58,7 @@ static class Exchanges
         {
             using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             var headers = HeadersOf(response, time.GetUtcNow(), waitHeader, resetHeader);
+            if (numbers is not null) headers = headers with { Numbers = NumbersOf(response, numbers) };
             var status = (int)response.StatusCode;
             if (bodyMax == 0) return new Exchange.Answered(status, default, false, headers);
             if (await ReadAsync(response.Content, bodyMax, limit.Token) is not { } bytes) return new Exchange.Lost("answer-too-large");
@@ -99,6 +106,16 @@ static class Exchanges
         if (resetHeader is not null && response.Headers.TryGetValues(resetHeader, out var reset)) wait ??= Reset(reset.First(), response.Headers.Date ?? now);
         var next = response.Headers.TryGetValues("Link", out var links) ? NextOf(links) : null;
         return new ExchangeHeaders(wait is { } w ? Bounded(w) : null, response.Headers.Location, next, response.Headers.Date);
+    }
+
+    static Dictionary<string, long> NumbersOf(HttpResponseMessage response, string[] names)
+    {
+        var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var name in names)
+        {
+            if (response.Headers.TryGetValues(name, out var values) && long.TryParse(values.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) numbers[name] = number;
+        }
+        return numbers;
     }
 
     // A date is meant by the receiver's clock, which its Date header tells.

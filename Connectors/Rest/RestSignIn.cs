@@ -22,6 +22,9 @@ sealed class RestSignIn(RestAuth auth, ISecretResolver secrets, HttpClient clien
     readonly SemaphoreSlim _turn = new(1);
     volatile Token? _token;
 
+    // From the last answer, where it told one; the secret may hold one that has ended since.
+    volatile string? _refresh;
+
     /// <returns>Null: done. Else why it cannot be: nothing was sent to the system.</returns>
     public async Task<Exchange.NotSent?> SignAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -39,8 +42,8 @@ sealed class RestSignIn(RestAuth auth, ISecretResolver secrets, HttpClient clien
                 if (await ReadAsync(header.Value, cancellationToken) is not { } key) return Missing;
                 request.Headers.TryAddWithoutValidation(header.Name, key);
                 return null;
-            case RestAuth.ClientCredentials credentials:
-                var given = await TokenAsync(credentials, cancellationToken);
+            case RestAuth.ClientCredentials or RestAuth.RefreshToken:
+                var given = await TokenAsync(cancellationToken);
                 if (given.Problem is { } problem) return problem;
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", given.Token!.Text);
                 return null;
@@ -53,34 +56,53 @@ sealed class RestSignIn(RestAuth auth, ISecretResolver secrets, HttpClient clien
     /// <returns>Whether another can be asked for at all.</returns>
     public bool Forget(HttpRequestMessage request)
     {
-        if (auth is not RestAuth.ClientCredentials) return false;
+        if (auth is not (RestAuth.ClientCredentials or RestAuth.RefreshToken)) return false;
         if (_token is { } token && request.Headers.Authorization?.Parameter == token.Text) _token = null;
         return true;
     }
 
-    async Task<(Token? Token, Exchange.NotSent? Problem)> TokenAsync(RestAuth.ClientCredentials credentials, CancellationToken cancellationToken)
+    async Task<(Token? Token, Exchange.NotSent? Problem)> TokenAsync(CancellationToken cancellationToken)
     {
         if (_token is { } kept && time.GetUtcNow() < kept.Until) return (kept, null);
         await _turn.WaitAsync(cancellationToken);
         try
         {
             if (_token is { } other && time.GetUtcNow() < other.Until) return (other, null);
-            if (await PlainOrSecretAsync(credentials.ClientId, cancellationToken) is not { } id || await secrets.ReadAsync(credentials.ClientSecret, cancellationToken) is not { } secret) return (null, Missing);
-
-            var form = new List<KeyValuePair<string, string>> { new("grant_type", "client_credentials"), new("client_id", id), new("client_secret", secret) };
-            if (credentials.Scope is { } scope) form.Add(new("scope", scope));
-            if (credentials.Audience is { } audience) form.Add(new("audience", audience));
-            using var request = new HttpRequestMessage(HttpMethod.Post, credentials.TokenUrl) { Content = new FormUrlEncodedContent(form) };
+            if (await FormAsync(cancellationToken) is not { } asked) return (null, Missing);
+            using var request = new HttpRequestMessage(HttpMethod.Post, asked.Url) { Content = new FormUrlEncodedContent(asked.Form) };
             request.Headers.Accept.ParseAdd("application/json");
             var exchange = await Exchanges.SendAsync(client, request, timeout, AnswerMax, time, cancellationToken);
             if (exchange is Exchange.NotSent unsent) return (null, unsent);
             if (exchange is not Exchange.Answered { IsSuccess: true, Body.ValueKind: JsonValueKind.Object } answer || Read(answer.Body) is not { } token) return (null, new Exchange.NotSent(Codes.SignInFailed));
+
+            // Some give another refresh token each time, and end the one before.
+            if (answer.Body.TryGetProperty("refresh_token", out var next) && next.ValueKind == JsonValueKind.String && next.GetString() is { Length: > 0 } refresh) _refresh = refresh;
             _token = token;
             return (token, null);
         }
         finally
         {
             _turn.Release();
+        }
+    }
+
+    // Null: a secret is missing.
+    async Task<(Uri Url, List<KeyValuePair<string, string>> Form)?> FormAsync(CancellationToken cancellationToken)
+    {
+        switch (auth)
+        {
+            case RestAuth.ClientCredentials credentials:
+                if (await PlainOrSecretAsync(credentials.ClientId, cancellationToken) is not { } id || await secrets.ReadAsync(credentials.ClientSecret, cancellationToken) is not { } secret) return null;
+                var form = new List<KeyValuePair<string, string>> { new("grant_type", "client_credentials"), new("client_id", id), new("client_secret", secret) };
+                if (credentials.Scope is { } scope) form.Add(new("scope", scope));
+                if (credentials.Audience is { } audience) form.Add(new("audience", audience));
+                return (credentials.TokenUrl, form);
+            case RestAuth.RefreshToken refresh:
+                if (await PlainOrSecretAsync(refresh.ClientId, cancellationToken) is not { } app || await secrets.ReadAsync(refresh.ClientSecret, cancellationToken) is not { } key) return null;
+                if ((_refresh ?? await secrets.ReadAsync(refresh.Token, cancellationToken)) is not { } token) return null;
+                return (refresh.TokenUrl, [new("grant_type", "refresh_token"), new("client_id", app), new("client_secret", key), new("refresh_token", token)]);
+            default:
+                return null;
         }
     }
 

@@ -45,6 +45,10 @@ public abstract record RestAuth
     /// <param name="Scope">Null: none is asked for.</param>
     /// <param name="Audience">Null: none is named.</param>
     public sealed record ClientCredentials(Uri TokenUrl, string ClientId, string ClientSecret, string? Scope, string? Audience) : RestAuth;
+
+    /// <summary>OAuth 2.0 refresh token (RFC 6749, 6): somebody has given consent before.</summary>
+    /// <param name="Token">Reference to the refresh token.</param>
+    public sealed record RefreshToken(Uri TokenUrl, string ClientId, string ClientSecret, string Token) : RestAuth;
 }
 
 /// <summary>What a refusal of the system means.</summary>

@@ -81,6 +81,9 @@ public sealed class SystemDefinition
     /// <summary>How the connector <c>rest</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
     public RestDefinition? Rest { get; init; }
 
+    /// <summary>How the connector <c>hubspot</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
+    public HubSpotDefinition? HubSpot { get; init; }
+
     /// <summary>How the connector <c>salesforce</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
     public SalesforceDefinition? Salesforce { get; init; }
 
@@ -126,6 +129,7 @@ public sealed class SystemDefinition
         Lanes = Lanes,
         Settings = Settings,
         Rest = Rest,
+        HubSpot = HubSpot,
         Salesforce = Salesforce,
         Was = Was,
     };

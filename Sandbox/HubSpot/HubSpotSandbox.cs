@@ -26,6 +26,7 @@ public sealed class HubSpotSandbox : VendorSandbox
     readonly Portal[] _portals;
     readonly Sessions _sessions;
     readonly Webhooks _webhooks;
+    int _closed;
     readonly AccountApi _account;
     readonly WebhooksApi _webhooksApi;
     readonly Chance _chance;
@@ -258,8 +259,11 @@ public sealed class HubSpotSandbox : VendorSandbox
         }
     }
 
+    /// <inheritdoc/>
+    /// <remarks>Once is enough, and more do no harm.</remarks>
     public override async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _closed, 1) == 1) return;
         await base.DisposeAsync();
         await _webhooks.DisposeAsync();
     }

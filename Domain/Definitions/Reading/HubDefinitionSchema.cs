@@ -41,6 +41,7 @@ public static class HubDefinitionSchema
         HubKeys.Shape, RecordTypeKeys.Shape, DefaultsKeys.Shape, ExistenceKeys.Shape, FieldKeys.Shape, GroupKeys.Shape, PolicyKeys.Shape, OwnerKeys.Shape,
         SystemKeys.Shape, GuardKeys.Shape, RetryKeys.Shape, BudgetKeys.Shape, MappingKeys.Shape, FieldMappingKeys.Shape, SplitKeys.Shape, JoinKeys.Shape,
         RestSettingsKeys.Shape, RestAuthKeys.Shape, RestKeys.Shape, RestErrorKeys.Shape, RestObjectKeys.Shape,
+        HubSpotSettingsKeys.Shape, HubSpotAuthKeys.Shape,
         SalesforceKeys.Shape, SalesforceAuthKeys.Shape,
         SinkKeys.Shape, WebhookKeys.Shape, WebhookAuthKeys.Shape, JsonLinesKeys.Shape, CrosswalkKeys.Shape,
     ];

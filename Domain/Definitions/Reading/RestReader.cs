@@ -85,7 +85,8 @@ static class RestReader
         return null;
     }
 
-    static Place Section(Record system, Key key) => system.Has(key) ? system.PlaceOf(key) : system.At with { Path = Keys.Join(system.At.Path, key.Name) };
+    /// <summary>Where a part of a system stands, or would stand if there were any.</summary>
+    public static Place Section(Record system, Key key) => system.Has(key) ? system.PlaceOf(key) : system.At with { Path = Keys.Join(system.At.Path, key.Name) };
 
     static RestAuth? Auth(Record system, DefinitionErrors errors)
     {

@@ -26,6 +26,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Budget = Budget(record.Find(SystemKeys.Budget)),
             Settings = ConnectorSettings.Of(record.List(SystemKeys.Settings), record.List(SystemKeys.Auth), errors),
             Rest = RestReader.Read(record, errors),
+            HubSpot = HubSpotReader.Read(record, errors),
             Salesforce = SalesforceReader.Read(record, errors),
             Was = [.. record.List(SystemKeys.Was).Select(w => w.Value)],
             Lanes = record.Get(SystemKeys.Lanes, usual.Lanes),

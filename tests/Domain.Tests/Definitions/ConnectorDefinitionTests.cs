@@ -59,6 +59,35 @@ public sealed class ConnectorDefinitionTests
         Assert.Equal(SinkSchedule.Standard, Read(Sink("connector: other")).Sink("out")!.Waits);
 
     [Theory]
+    [InlineData("auth: { token: §abc }", "auth.token", "'token' is a secret and stands here as a value.", "env:TOKEN")]
+    [InlineData("auth: §{ token: env:A, clientId: b, clientSecret: env:C, refreshToken: env:D }", "auth", "stand beside each other", "Keep 'token'")]
+    [InlineData("auth: §{ clientId: b, clientSecret: env:C }", "auth", "Nothing says how the hub signs in to HubSpot.", "token: env:HUBSPOT_TOKEN")]
+    [InlineData("settings: { parallel: §11 }\nauth: { token: env:A }", "settings.parallel", "11 is out of range.", "1 to 10")]
+    [InlineData("settings: { keyProperty: §Hub-Key }\nauth: { token: env:A }", "settings.keyProperty", "Hub-Key", "internal name")]
+    [InlineData("maxCallTime: 30s\nsettings: { timeout: §30s }\nauth: { token: env:A }", "settings.timeout", "A request may take 30s", "maxCallTime")]
+    [InlineData("settings: { webhookUrl: §https://crm.example.com/hooks }\nauth: { token: env:A }", "settings.webhookUrl", "cannot be verified without the app's client secret", "clientSecret: env:")]
+    [InlineData("auth: { token: env:A }\nmappings: { contacts: { recordType: person, creationKey: §clientId, fields: { email: email } } }", "mappings.contacts.creationKey", "HubSpot gives its records their ids itself.", "creationKey: property")]
+    public void A_HubSpot_system_is_checked(string system, string path, string problem, string fix) => AssertTold(HubSpot(system), "systems.crm." + path, problem, fix);
+
+    [Fact]
+    public void A_HubSpot_system_reads_as_it_was_written()
+    {
+        var app = Read(HubSpot("""
+            settings: { url: https://hubspot.example/, timeout: 15s, allowPrivate: true, parallel: 2, keyProperty: hub_key, searchLag: 5m, webhookUrl: https://crm.example.com/hooks }
+            auth: { clientId: id, clientSecret: env:S, refreshToken: env:R }
+            """)).System("crm")!.HubSpot!;
+        var own = Read(HubSpot("auth: { token: env:T }")).System("crm")!.HubSpot!;
+
+        Assert.Equal(new("https://hubspot.example"), app.Url);
+        Assert.Equal((TimeSpan.FromSeconds(15), true, 2, "hub_key", TimeSpan.FromMinutes(5)), (app.Timeout, app.AllowPrivate, app.Parallel, app.KeyProperty, app.SearchLag));
+        Assert.Equal((new("https://crm.example.com/hooks"), "env:S"), (app.WebhookUrl, app.ClientSecret));
+        Assert.Equal(new RestAuth.RefreshToken(new("https://hubspot.example/oauth/v1/token"), "id", "env:S", "env:R"), app.Auth);
+        Assert.Equal((new("https://api.hubapi.com"), "crm_hub_key", null), (own.Url, own.KeyProperty, own.WebhookUrl));
+        Assert.Equal(new RestAuth.Bearer("env:T"), own.Auth);
+        Assert.Null(Read(HubSpot("mode: observe")).System("crm")!.HubSpot);
+    }
+
+    [Theory]
     [InlineData("read: §GET", "read", "does not begin with a method", "GET /customers/{id}")]
     [InlineData("read: §FETCH /c/{id}", "read", "does not begin with a method", "PATCH")]
     [InlineData("read: GET §customers/{id}", "read", "does not begin with a slash", "GET /customers/{id}")]
@@ -160,6 +189,8 @@ public sealed class ConnectorDefinitionTests
     const string Whole = "create: POST /c\nupdate: 'PATCH /c/{id}'\nread: 'GET /c/{id}'\nfind: 'GET /c?k={key}'\nkey: hubKey";
 
     static string Sink(string sink) => $"hub: a\nrecordTypes: {{ person: {{ fields: {{ email: email }} }} }}\nsinks:\n  out:\n{Indent(sink, 4).Insert(0, "")}";
+
+    static string HubSpot(string system) => $"hub: a\nrecordTypes: {{ person: {{ fields: {{ email: email }} }} }}\nsystems:\n  crm:\n    connector: hubspot\n{Indent(system, 4)}";
 
     static string Rest(string system = "", string mapping = "", string rest = Whole) =>
         $"hub: a\nrecordTypes: {{ person: {{ fields: {{ email: email }} }} }}\nsystems:\n  shop:\n    connector: rest\n    settings: {{ url: https://shop.example/api }}\n{Indent(system, 4)}    mappings:\n      customers:\n        recordType: person\n        fields: {{ email: mail }}\n{Indent(mapping, 8)}        rest:\n{Indent(rest, 10)}";
