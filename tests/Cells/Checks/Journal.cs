@@ -71,8 +71,12 @@ sealed class Journal
             if (!_folded.TryGetValue(customer, out var golden)) _folded.Add(customer, golden = new(StringComparer.Ordinal));
             foreach (var field in fields.EnumerateObject())
             {
+                var before = golden.GetValueOrDefault(field.Name);
                 if (field.Value.TryGetProperty("value", out var value)) golden[field.Name] = value.GetRawText();
                 else golden.Remove(field.Name);
+
+                // A value that only holds on, because nobody to whom the field was given has spoken yet, was set by nobody.
+                if (golden.GetValueOrDefault(field.Name) == before) continue;
                 if (field.Value.TryGetProperty("system", out var system)) _setters.Add((customer, revision, definition, field.Name, system.GetString()!));
             }
         }
