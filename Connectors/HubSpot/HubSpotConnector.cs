@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Net;
@@ -20,7 +21,7 @@ namespace OrleansCrm.Connectors.HubSpot;
 /// was modified since, the search index, which lags: those begin earlier by <see cref="HubSpotDefinition.SearchLag"/>.
 /// See <see href="https://developers.hubspot.com/docs/api/crm/understanding-the-crm">HubSpot's documentation</see>.
 /// </remarks>
-public sealed partial class HubSpotConnector : IRecordConnector
+public sealed partial class HubSpotConnector : IRecordConnector, ITellsAllowance
 {
     /// <summary>Most records of one request.</summary>
     public const int BatchMax = 100;
@@ -40,6 +41,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
     readonly HubSpotDefinition _hubspot;
     readonly FrozenDictionary<string, HubSpotRecords> _objects;
     readonly TimeProvider _time;
+    readonly AllowanceBook _allowances;
     readonly HttpClient _client;
     readonly RestSignIn _signIn;
     readonly SemaphoreSlim _free;
@@ -67,6 +69,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         _hubspot = system.HubSpot ?? throw new ArgumentException("The system is not described for the connector hubspot.", nameof(system));
         _objects = system.Mappings.DistinctBy(m => m.Object).ToFrozenDictionary(m => m.Object, m => new HubSpotRecords(hub, system, m, _hubspot), StringComparer.Ordinal);
         _time = time;
+        _allowances = new AllowanceBook(time);
         var connections = _hubspot.Parallel * Math.Max(1, system.Budget.Concurrency);
         _free = new SemaphoreSlim(connections);
         _client = Outbound.Client(_hubspot.AllowPrivate, connections, resolve);
@@ -87,6 +90,10 @@ public sealed partial class HubSpotConnector : IRecordConnector
     }
 
     public ConnectorCapabilities Capabilities { get; }
+
+    /// <summary>Calls of ten seconds and of a day, as the headers of every answer tell.</summary>
+    /// <seealso href="https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"/>
+    public ImmutableArray<Allowance> Allowances => _allowances.Told;
 
     static ResiliencePipeline<Exchange> Pipeline(Predicate<Exchange> again) => new ResiliencePipelineBuilder<Exchange>()
         .AddRetry(new RetryStrategyOptions<Exchange>
@@ -276,6 +283,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
     // Who has no call left waits before HubSpot has to say no: refusals count against the app there.
     void Watch(Exchange.Answered answer)
     {
+        HubSpotAnswers.Keep(_allowances, answer.Headers.Numbers);
         var wait = answer.Status == 429 ? HubSpotAnswers.Wait(answer)
             : answer.Headers.Numbers.TryGetValue(HubSpotAnswers.RemainingHeader, out var left) && left == 0 && answer.Headers.Numbers.TryGetValue(HubSpotAnswers.IntervalHeader, out var interval) ? TimeSpan.FromMilliseconds(Math.Clamp(interval / 10, 100, 10_000))
             : TimeSpan.Zero;
