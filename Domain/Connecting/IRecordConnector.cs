@@ -100,14 +100,16 @@ public sealed record RecordRead(string Object, string? ExternalId, string? Creat
 /// <param name="Page">From <see cref="ListOutcome.Page.Next"/> of the page before; null: the first.</param>
 /// <param name="ModifiedSince">Only records modified at or after this time of the system's clock; null: all. The same for every page of a listing.</param>
 /// <param name="Before">When the records were last listed completely: each was still unmodified then. Null: never, or nobody knows.</param>
-public sealed record RecordList(string Object, string? Page = null, DateTimeOffset? ModifiedSince = null, DateTimeOffset? Before = null);
+/// <param name="Resume">From <see cref="ListOutcome.Page.Resume"/> of a complete listing: what has happened since is told, deletions too, and <paramref name="ModifiedSince"/> only counts where the system no longer knows that place. Null: none.</param>
+public sealed record RecordList(string Object, string? Page = null, DateTimeOffset? ModifiedSince = null, DateTimeOffset? Before = null, string? Resume = null);
 
 /// <summary>What listing a page gave.</summary>
 public abstract record ListOutcome
 {
     /// <param name="Next">Names the next page; null: this was the last.</param>
     /// <param name="SeenAt">The hub's time just before the request.</param>
-    public sealed record Page(ImmutableArray<ListedRecord> Records, string? Next, DateTimeOffset SeenAt) : ListOutcome;
+    /// <param name="Resume">With the last page: where a later listing may go on, to be kept once its records are taken. Null: the system has no such places, and listings go by time.</param>
+    public sealed record Page(ImmutableArray<ListedRecord> Records, string? Next, DateTimeOffset SeenAt, string? Resume = null) : ListOutcome;
 
     /// <param name="RetryAt">The system asked to wait until then; null: it did not.</param>
     public sealed record Failed(string Code, DateTimeOffset? RetryAt) : ListOutcome;
