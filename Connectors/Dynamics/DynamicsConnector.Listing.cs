@@ -17,7 +17,7 @@ public sealed partial class DynamicsConnector
     /// <summary>A place to go on from: everything that happened after a time is told from there.</summary>
     sealed record Place(string Link, DateTimeOffset From);
 
-    // The newest last. What is lost with the process is found by a listing of all rows; who keeps what listings give as Resume needs none of it.
+    // The newest last. What is lost with the process is found by a listing of all rows; who keeps the marks that listings give needs none of it.
     readonly Lock _placesLock = new();
     readonly Dictionary<string, List<Place>> _places = new(StringComparer.Ordinal);
 
@@ -59,13 +59,13 @@ public sealed partial class DynamicsConnector
             return await PageAsync(records, table, list, name, cancellationToken);
         }
         if (!_dynamics.ChangeTracking || !table.TracksChanges) return await PageAsync(records, table, list, ByTime(records, table, list), cancellationToken);
-        if (list.Resume is { } resume)
+        if (list.Mark is { } mark)
         {
-            if (!resume.StartsWith(table.Set + "?", StringComparison.Ordinal)) return new ListOutcome.Refused("place-unknown", "Begin without it: all records are listed.");
-            return await PageAsync(records, table, list, Changes(resume, _time.GetUtcNow()), cancellationToken);
+            if (!mark.StartsWith(table.Set + "?", StringComparison.Ordinal)) return new ListOutcome.Refused("mark-unknown", "List again without the mark.");
+            return await PageAsync(records, table, list, Changes(mark, _time.GetUtcNow()), cancellationToken);
         }
         if (list.ModifiedSince is not { } since) return await PageAsync(records, table, list, Tracked(records, table), cancellationToken);
-        var places = Places(records);
+        var places = Places(records, table);
         if (places.FindLast(p => p.From <= since) is { } place) return await PageAsync(records, table, list, Changes(place.Link, _time.GetUtcNow()), cancellationToken);
 
         // Nothing is followed yet: this reads all rows, and tells those that were modified since. Later it need not.
@@ -73,9 +73,20 @@ public sealed partial class DynamicsConnector
         return await PageAsync(records, table, list, ByTime(records, table, list), cancellationToken);
     }
 
-    List<Place> Places(DynamicsRecords records)
+    // Those that tell the columns that are asked for now.
+    List<Place> Places(DynamicsRecords records, DynamicsTable table)
     {
-        lock (_placesLock) return _places.TryGetValue(records.Object, out var places) ? [.. places] : [];
+        lock (_placesLock) return _places.TryGetValue(records.Object, out var places) ? [.. places.Where(p => TellsAll(p.Link, records, table))] : [];
+    }
+
+    // A place tells the columns that were asked for when it was given, whatever is asked for since.
+    static bool TellsAll(string link, DynamicsRecords records, DynamicsTable table)
+    {
+        foreach (var pair in link[(link.IndexOf('?', StringComparison.Ordinal) + 1)..].Split('&'))
+        {
+            if (pair.Split('=', 2) is [var name, var value] && Uri.UnescapeDataString(name) == "$select") return records.Select(table).Split(',').ToHashSet(StringComparer.Ordinal).SetEquals(Uri.UnescapeDataString(value).Split(','));
+        }
+        return true;
     }
 
     void Remember(DynamicsRecords records, Place place)
@@ -129,12 +140,14 @@ public sealed partial class DynamicsConnector
         if (LinkIn(answer.Body, "@odata.nextLink") is { } next) return new ListOutcome.Page(listed.DrainToImmutable(), (name with { Link = next }).ToString(), seenAt);
         if (LinkIn(answer.Body, "@odata.deltaLink") is { } link)
         {
-            // Places that were known before tell of deletions since.
-            var first = name.Phase == Phase.Tracked && list.ModifiedSince is not null ? Places(records).FirstOrDefault() : null;
+            // The mapping has more columns than when the place was given: they are read of all rows that were modified since, and followed from there.
+            if (!TellsAll(link, records, table)) return new ListOutcome.Page(listed.DrainToImmutable(), (Tracked(records, table) with { From = name.From }).ToString(), seenAt);
             Remember(records, new Place(link, name.From));
-            return new ListOutcome.Page(listed.DrainToImmutable(), first is null ? null : Changes(first.Link, name.From).ToString(), seenAt, first is null ? link : null);
+            return new ListOutcome.Page(listed.DrainToImmutable(), null, seenAt) { Mark = link };
         }
-        var oldest = name.Phase == Phase.ByTime && list.ModifiedSince is not null && _dynamics.ChangeTracking ? Places(records).FirstOrDefault() : null;
+
+        // Listed by time, deletions are told by the oldest place that is known.
+        var oldest = name.Phase == Phase.ByTime && list.ModifiedSince is not null && _dynamics.ChangeTracking ? Places(records, table).FirstOrDefault() : null;
         return new ListOutcome.Page(listed.DrainToImmutable(), oldest is null ? null : Changes(oldest.Link, name.From).ToString(), seenAt);
     }
 
@@ -144,15 +157,15 @@ public sealed partial class DynamicsConnector
         switch (failed.Problem)
         {
             case { Code: DynamicsAnswers.DeltaExpired } when name.Phase == Phase.Changes:
-                // The service no longer knows what has changed since: everything is read anew, and deletions of meanwhile are not told.
+                // The service no longer knows what has changed since: all rows are read, those that were modified since are told, and deletions of meanwhile are not.
                 ForgetPlaces(records);
-                return await PageAsync(records, table, list with { Page = null, ModifiedSince = list.Resume is null ? list.ModifiedSince : null }, Tracked(records, table), cancellationToken);
+                return await PageAsync(records, table, list with { Page = null }, Tracked(records, table), cancellationToken);
             case { Code: DynamicsAnswers.NotTracked } when name.Phase == Phase.Tracked:
                 return await PageAsync(records, table, list, ByTime(records, table, list), cancellationToken);
             case { } problem when DynamicsAnswers.IsDrift(problem) && Forget(records):
                 // A column is gone: links that name it are worth nothing.
                 ForgetPlaces(records);
-                return list.Page is null && list.Resume is null ? await ListAsync(list, cancellationToken) : new ListOutcome.Failed(failed.Code, null);
+                return list.Page is null && list.Mark is null ? await ListAsync(list, cancellationToken) : new ListOutcome.Failed(failed.Code, null);
             default:
                 return Failed(failed);
         }

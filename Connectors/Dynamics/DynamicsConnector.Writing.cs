@@ -17,7 +17,7 @@ public sealed partial class DynamicsConnector
     {
         ArgumentNullException.ThrowIfNull(call);
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         try
         {
             var rows = new List<(DynamicsRecords Records, DynamicsTable Table, DynamicsRow Row)>(call.Writes.Length);
@@ -80,7 +80,7 @@ public sealed partial class DynamicsConnector
         {
             null => null,
             { RetryAt: { } retryAt } => new WriteOutcome.Throttled(retryAt, failure.Code),
-            { Code: Cancelled } => NotStarted,
+            { Code: Codes.Cancelled } => DeliveryMachine.NotStarted,
             { Advice: { } advice } => new WriteOutcome.Rejected([], failure.Code, advice),
             _ => new WriteOutcome.Transient(failure.Code),
         };
@@ -129,7 +129,7 @@ public sealed partial class DynamicsConnector
         if (sent.Length == 0 || cancellationToken.IsCancellationRequested) return;
         var bytes = DynamicsBatch.Write(sent.Select(r => Operation(records, table, kind, r)));
         var startBefore = sent.Min(r => r.Write.StartBefore);
-        var exchange = await TryAsync(_writes, token => SendAsync(() => Message(HttpMethod.Post, "$batch", ContinueOnError, bytes, DynamicsBatch.ContentType), startBefore, token), cancellationToken);
+        var exchange = await Resending.WriteAsync(token => SendAsync(() => Message(HttpMethod.Post, "$batch", ContinueOnError, bytes, DynamicsBatch.ContentType), startBefore, token), cancellationToken);
         if (exchange is Exchange.Answered { Bytes.IsEmpty: false } answer && DynamicsBatch.Read(answer.Bytes.Span, answer.ContentType, sent.Length) is { } parts)
         {
             var spoilt = new List<DynamicsRow>();
@@ -144,7 +144,7 @@ public sealed partial class DynamicsConnector
         }
         var whole = exchange switch
         {
-            Exchange.NotSent { Code: Cancelled or DeliveryMachine.NotStartedCode } => NotStarted,
+            Exchange.NotSent { Code: Codes.Cancelled or DeliveryMachine.NotStartedCode } => DeliveryMachine.NotStarted,
             Exchange.NotSent unsent => new WriteOutcome.Transient(unsent.Code),
             Exchange.Lost lost => new WriteOutcome.Ambiguous(lost.Code),
             _ => DynamicsAnswers.OfCall((Exchange.Answered)exchange, _time.GetUtcNow()),
@@ -249,7 +249,7 @@ public sealed partial class DynamicsConnector
             .Select(k => string.Join(" and ", k.Select(c => $"{c} eq {Literal(row.Body![c]!)}"))).ToArray();
         if (filters.Length == 0) return null;
         var bytes = DynamicsBatch.Write(filters.Select(f => new DynamicsOperation("GET", $"{_root}{table.Set}?$select={table.IdColumn}&$top=2&$filter={Uri.EscapeDataString(f)}", [], null)));
-        var exchange = await TryAsync(_reads, token => SendAsync(() => Message(HttpMethod.Post, "$batch", ContinueOnError, bytes, DynamicsBatch.ContentType), DateTimeOffset.MaxValue, token), cancellationToken);
+        var exchange = await Resending.ReadAsync(token => SendAsync(() => Message(HttpMethod.Post, "$batch", ContinueOnError, bytes, DynamicsBatch.ContentType), DateTimeOffset.MaxValue, token), cancellationToken);
         if (exchange is not Exchange.Answered { Bytes.IsEmpty: false } answer || DynamicsBatch.Read(answer.Bytes.Span, answer.ContentType, filters.Length) is not { } parts) return null;
         foreach (var part in parts.Where(p => p.IsSuccess))
         {

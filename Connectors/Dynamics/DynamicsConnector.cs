@@ -9,8 +9,6 @@ using OrleansCrm.Connectors.Rest;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using Polly;
-using Polly.Retry;
 
 namespace OrleansCrm.Connectors.Dynamics;
 
@@ -25,7 +23,6 @@ namespace OrleansCrm.Connectors.Dynamics;
 public sealed partial class DynamicsConnector : IRecordConnector
 {
     const int AnswerMax = 128 << 20;
-    const string Cancelled = "cancelled";
     const string BoundElsewhere = "other-environment";
     const string IncludeLookups = "odata.include-annotations=\"Microsoft.Dynamics.CRM.lookuplogicalname\"";
 
@@ -46,10 +43,6 @@ public sealed partial class DynamicsConnector : IRecordConnector
     readonly ConcurrentDictionary<string, (DynamicsTable Table, DateTimeOffset At)> _tables = new(StringComparer.Ordinal);
     readonly ConcurrentDictionary<string, string> _sets = new(StringComparer.Ordinal);
     readonly string _root;
-
-    // What was not sent may be sent again at once; what changes nothing may be asked again. Anything longer is the engine's.
-    readonly ResiliencePipeline<Exchange> _writes = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" });
-    readonly ResiliencePipeline<Exchange> _reads = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" } or Exchange.Lost { Code: "connection-broken" } or Exchange.Answered { Status: 500 or 502 or 504 });
 
     // Ticks of the hub's time until which the service wants no further requests; 0: it does.
     long _quietUntil;
@@ -90,19 +83,6 @@ public sealed partial class DynamicsConnector : IRecordConnector
 
     public ConnectorCapabilities Capabilities { get; }
 
-    static ResiliencePipeline<Exchange> Pipeline(Predicate<Exchange> again) => new ResiliencePipelineBuilder<Exchange>()
-        .AddRetry(new RetryStrategyOptions<Exchange>
-        {
-            ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is { } exchange && again(exchange)),
-            MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromMilliseconds(100),
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-        })
-        .Build();
-
-    static WriteOutcome NotStarted { get; } = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
-
     /// <summary>Why something could not be read.</summary>
     /// <param name="Advice">A person has to act; null: it may pass.</param>
     sealed record Failure(string Code, DateTimeOffset? RetryAt = null, string? Advice = null, DynamicsProblem? Problem = null);
@@ -142,7 +122,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
         }
         catch (OperationCanceledException)
         {
-            return (null, new Failure(Cancelled));
+            return (null, new Failure(Codes.Cancelled));
         }
         try
         {
@@ -203,7 +183,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
     {
         var seenAt = _time.GetUtcNow();
         if (Quiet() is { } until) return (null, seenAt, new Failure("0x80072322", until));
-        var exchange = await TryAsync(_reads, token =>
+        var exchange = await Resending.ReadAsync(token =>
         {
             seenAt = _time.GetUtcNow();
             return SendAsync(() => Message(HttpMethod.Get, address, prefer, null, null), DateTimeOffset.MaxValue, token);
@@ -266,19 +246,6 @@ public sealed partial class DynamicsConnector : IRecordConnector
         return message;
     }
 
-    // Given up between two attempts, nothing was sent; of rows that were sent before, the outcome must not be lost.
-    static async Task<Exchange> TryAsync(ResiliencePipeline<Exchange> pipeline, Func<CancellationToken, Task<Exchange>> send, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await pipeline.ExecuteAsync(async token => await send(token), cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            return new Exchange.NotSent(Cancelled);
-        }
-    }
-
     async Task<Exchange> SendAsync(Func<HttpRequestMessage> make, DateTimeOffset startBefore, CancellationToken cancellationToken)
     {
         try
@@ -287,7 +254,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
         }
         catch (OperationCanceledException)
         {
-            return new Exchange.NotSent(Cancelled);
+            return new Exchange.NotSent(Codes.Cancelled);
         }
         try
         {
@@ -299,7 +266,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Thrown only while signing in or before: what was sent is told by its exchange.
-            return new Exchange.NotSent(Cancelled);
+            return new Exchange.NotSent(Codes.Cancelled);
         }
         finally
         {

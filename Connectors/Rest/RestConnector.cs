@@ -9,8 +9,6 @@ using OrleansCrm.Connectors.Http;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using Polly;
-using Polly.Retry;
 
 namespace OrleansCrm.Connectors.Rest;
 
@@ -31,9 +29,6 @@ public sealed class RestConnector : IRecordConnector
     readonly RestSignIn _signIn;
     readonly SemaphoreSlim _free;
 
-    // What was not sent may be sent again at once; what changes nothing may be asked again. Anything longer is the engine's.
-    readonly ResiliencePipeline<Exchange> _writes;
-    readonly ResiliencePipeline<Exchange> _reads;
 
     public RestConnector(HubDefinition hub, SystemDefinition system, ISecretResolver secrets, TimeProvider time)
         : this(hub, system, secrets, time, null)
@@ -52,8 +47,6 @@ public sealed class RestConnector : IRecordConnector
         _free = new SemaphoreSlim(_rest.Parallel * Math.Max(1, system.Budget.Concurrency));
         _client = Outbound.Client(_rest.AllowPrivate, _rest.Parallel * Math.Max(1, system.Budget.Concurrency), resolve);
         _signIn = new RestSignIn(_rest.Auth, secrets, _client, _rest.Timeout, time);
-        _writes = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" });
-        _reads = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" } or Exchange.Lost { Code: "connection-broken" } or Exchange.Answered { Status: 500 or 502 or 504 });
         Capabilities = new ConnectorCapabilities
         {
             RequestTimeout = _rest.Timeout,
@@ -76,22 +69,11 @@ public sealed class RestConnector : IRecordConnector
         records.Rest.List?.Has("since") == true,
         records.Mapping.CreationKey);
 
-    static ResiliencePipeline<Exchange> Pipeline(Predicate<Exchange> again) => new ResiliencePipelineBuilder<Exchange>()
-        .AddRetry(new RetryStrategyOptions<Exchange>
-        {
-            ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is { } exchange && again(exchange)),
-            MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromMilliseconds(100),
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-        })
-        .Build();
-
     public async Task<ImmutableArray<WriteOutcome>> WriteAsync(RecordCall call, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(call);
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         try
         {
             var options = new ParallelOptions { MaxDegreeOfParallelism = _rest.Parallel, CancellationToken = cancellationToken };
@@ -103,8 +85,6 @@ public sealed class RestConnector : IRecordConnector
         }
         return [.. outcomes];
     }
-
-    static WriteOutcome NotStarted { get; } = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
 
     async Task<WriteOutcome> WriteAsync(RecordWrite write, ImmutableDictionary<string, string> references, CancellationToken cancellationToken)
     {
@@ -118,10 +98,10 @@ public sealed class RestConnector : IRecordConnector
         }
         var bytes = body is null ? null : JsonSerializer.SerializeToUtf8Bytes(body);
         var path = request.Fill(place => place switch { "id" => write.ExternalId, "key" => write.CreationKey, _ => null });
-        var exchange = await _writes.ExecuteAsync(async token => await SendAsync(Make, RecordMax, write.StartBefore, token), cancellationToken);
+        var exchange = await Resending.WriteAsync(token => SendAsync(Make, RecordMax, write.StartBefore, token), cancellationToken);
         return exchange switch
         {
-            Exchange.NotSent { Code: "cancelled" or DeliveryMachine.NotStartedCode } => NotStarted,
+            Exchange.NotSent { Code: Codes.Cancelled or DeliveryMachine.NotStartedCode } => DeliveryMachine.NotStarted,
             Exchange.NotSent unsent => new WriteOutcome.Transient(unsent.Code),
             Exchange.Lost lost => new WriteOutcome.Ambiguous(lost.Code),
             Exchange.Answered answer => await OutcomeAsync(records, write, answer, cancellationToken),
@@ -233,7 +213,7 @@ public sealed class RestConnector : IRecordConnector
 
         var seenAt = _time.GetUtcNow();
         var path = request.Fill(place => place switch { "id" => id, "key" => key, _ => null });
-        var exchange = await _reads.ExecuteAsync(async token =>
+        var exchange = await Resending.ReadAsync(async token =>
         {
             seenAt = _time.GetUtcNow();
             return await SendAsync(() => Message(request.Method, path), RecordMax, DateTimeOffset.MaxValue, token);
@@ -273,7 +253,7 @@ public sealed class RestConnector : IRecordConnector
         if (AddressOf(records, request, list, page) is not { } address) return new ListOutcome.Refused("page-elsewhere", "The next page leads to another server. " + fix);
 
         var seenAt = _time.GetUtcNow();
-        var exchange = await _reads.ExecuteAsync(async token =>
+        var exchange = await Resending.ReadAsync(async token =>
         {
             seenAt = _time.GetUtcNow();
             return await SendAsync(() => Message(request.Method, address), PageMax, DateTimeOffset.MaxValue, token);
@@ -295,6 +275,39 @@ public sealed class RestConnector : IRecordConnector
             listed.Add(one);
         }
         return new ListOutcome.Page(listed.DrainToImmutable(), Next(records, answer, page, found.Length), seenAt);
+    }
+
+    public async Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        const string fix = "Correct the mapping's rest, then read again.";
+        if (!_objects.TryGetValue(@object, out var records) || records.Rest.Read is not { } request) return new ListOutcome.Refused("not-described", fix);
+        var begun = _time.GetUtcNow();
+        var outcomes = new (ListedRecord? Record, ListOutcome? Failed)[externalIds.Length];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = _rest.Parallel, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, externalIds.Length, options, async (i, cancellation) => outcomes[i] = await ListAsync(records, request, externalIds[i], before, cancellation));
+
+        // What is refused is told before what may pass: waiting would not help.
+        if (Array.Find(outcomes, o => o.Failed is ListOutcome.Refused).Failed is { } refused) return refused;
+        if (Array.Find(outcomes, o => o.Failed is not null).Failed is { } failed) return failed;
+        return new ListOutcome.Page([.. outcomes.Select(o => o.Record).OfType<ListedRecord>()], null, begun);
+    }
+
+    async Task<(ListedRecord? Record, ListOutcome? Failed)> ListAsync(RestRecords records, RestRequest request, string id, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        var path = request.Fill(place => place == "id" ? id : null);
+        var exchange = await _reads.ExecuteAsync(async token => await SendAsync(() => Message(request.Method, path), RecordMax, DateTimeOffset.MaxValue, token), cancellationToken);
+        if (exchange is not Exchange.Answered answer) return (null, new ListOutcome.Failed(exchange is Exchange.Lost lost ? lost.Code : ((Exchange.NotSent)exchange).Code, null));
+        var code = RestMeanings.Code(answer, _rest.Errors);
+        switch (RestMeanings.Of(answer, null, _rest.Errors))
+        {
+            case RestMeaning.Gone: return (null, null);
+            case RestMeaning.Throttled: return (null, new ListOutcome.Failed(code, _time.GetUtcNow() + (answer.Headers.Wait ?? UsualWait)));
+            case RestMeaning.Rejected or RestMeaning.Conflict: return (null, new ListOutcome.Refused(code, "Correct the mapping's rest, then read again."));
+            case not null: return (null, new ListOutcome.Failed(code, null));
+        }
+        return records.RecordIn(answer.Body) is { } record && records.Listed(record, before) is { } listed
+            ? (listed, null)
+            : (null, new ListOutcome.Refused("answer-not-understood", "There is no record with an id where 'record' and 'id' say. Correct the mapping's rest, then read again."));
     }
 
     string? AddressOf(RestRecords records, RestRequest request, RecordList list, string? page)

@@ -45,7 +45,6 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     /// <summary>Links whose time from commit to receipt is measured at once.</summary>
     const int MeasuredMax = 50_000;
 
-    static readonly WriteOutcome NotStarted = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
 
     readonly DeliveryLane _lane;
     readonly LaneDivision _division;
@@ -167,6 +166,14 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 _lane.System, mode, _machine.IsPaused, _machine.Backlog, _machine.CallsUnderWay, _machine.Open, _machine.Guard.Held,
                 _machine.Circuit.State == CircuitState.Open ? _machine.Circuit.Until : null, Problem))
             ?? new DeliveryStatus(_lane.System, mode, false, 0, 0, 0, Guarded.None, null, "It does not run.");
+    }
+
+    /// <summary>Takes one call of the system's budget for somebody else.</summary>
+    /// <returns>Null: it was taken. Else when to ask again.</returns>
+    public async Task<DateTimeOffset?> TakeCallAsync(DeliveryPriority priority)
+    {
+        var told = await ReadAsync(() => new { At = _machine.TakeCall(_parts.Definitions.Current, priority, Clock.Now) });
+        return told is null ? Clock.Now + ReachAgain : told.At;
     }
 
     /// <returns>Default: it has ended.</returns>
@@ -430,7 +437,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     async Task CallAsync(DeliveryEffect.Call call)
     {
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         try
         {
             await Task.Run(() => CallAsync(call, outcomes));

@@ -316,14 +316,14 @@ public sealed class DynamicsConnectorTests : IAsyncLifetime
     public async Task A_place_to_go_on_from_outlives_the_connector_and_tells_deletions()
     {
         var ids = Enumerable.Range(0, 25).Select(i => _rig.Make($"p{i}@example.com")).ToArray();
-        var (_, resume) = await List(_rig.Connector, new RecordList("contact"));
+        var (_, mark) = await List(_rig.Connector, new RecordList("contact"));
         _rig.Edit(ids[3], "Graz");
         _rig.Remove(ids[4]);
         var back = _rig.Make("new@example.com");
         await using var restarted = new DynamicsConnector(_rig.Hub, _rig.Hub.System("crm")!, DynamicsRig.Secrets, TimeProvider.System);
 
-        var (changed, next) = await List(restarted, new RecordList("contact", Resume: resume));
-        var (nothing, _) = await List(restarted, new RecordList("contact", Resume: next));
+        var (changed, next) = await List(restarted, new RecordList("contact") { Mark = mark });
+        var (nothing, _) = await List(restarted, new RecordList("contact") { Mark = next });
 
         Assert.Equal([ids[3], back, ids[4]], changed.Select(r => r.Observation.Source.ExternalId));
         Assert.Equal([EditKind.Observation, EditKind.Observation, EditKind.Deleted], changed.Select(r => r.Observation.Kind));
@@ -334,15 +334,33 @@ public sealed class DynamicsConnectorTests : IAsyncLifetime
     public async Task A_place_that_has_expired_is_followed_by_a_listing_of_everything()
     {
         var ids = Enumerable.Range(0, 12).Select(i => _rig.Make($"p{i}@example.com")).ToArray();
-        var (_, resume) = await List(_rig.Connector, new RecordList("contact"));
+        var (_, mark) = await List(_rig.Connector, new RecordList("contact"));
         _rig.Environment.Happen(new Fault { Kind = "expireDelta", Object = "contact" });
         await using var restarted = new DynamicsConnector(_rig.Hub, _rig.Hub.System("crm")!, DynamicsRig.Secrets, TimeProvider.System);
 
-        var (all, next) = await List(restarted, new RecordList("contact", Resume: resume));
+        var (all, next) = await List(restarted, new RecordList("contact") { Mark = mark });
 
         Assert.Equal(ids.Order(StringComparer.Ordinal), all.Select(r => r.Observation.Source.ExternalId).Order(StringComparer.Ordinal));
         Assert.NotNull(next);
-        Assert.NotEqual(resume, next);
+        Assert.NotEqual(mark, next);
+    }
+
+    [Fact]
+    public async Task A_mark_from_before_the_mapping_had_a_column_tells_deletions_and_is_followed_by_one_with_the_column()
+    {
+        var (changed, gone) = (_rig.Make("a@example.com"), _rig.Make("b@example.com"));
+        var before = Given.Hub($"hub: test\nrecordTypes:\n  person: {{ fields: {{ email: email }} }}\nsystems:\n  crm:\n    connector: dynamics\n    settings: {{ environmentUrl: {_rig.Sandbox.Address}, tenantId: sandbox, loginUrl: {_rig.Sandbox.Address}, allowPrivate: true }}\n    auth: {{ clientId: sandbox, clientSecret: env:S }}\n    mappings:\n      contact: {{ recordType: person, fields: {{ email: emailaddress1 }} }}\n");
+        await using var narrow = new DynamicsConnector(before, before.System("crm")!, DynamicsRig.Secrets, TimeProvider.System);
+        var (_, mark) = await List(narrow, new RecordList("contact"));
+        _rig.Edit(changed, "Graz");
+        _rig.Remove(gone);
+
+        var (told, next) = await List(_rig.Connector, new RecordList("contact") { Mark = mark });
+        var (nothing, _) = await List(_rig.Connector, new RecordList("contact") { Mark = next });
+
+        Assert.Contains(told, r => r.Observation.Source.ExternalId == gone && r.Observation.Kind == EditKind.Deleted);
+        Assert.Contains(told, r => r.Observation.Source.ExternalId == changed && r.Observation.Fields.Any(f => f.Field == "city"));
+        Assert.Empty(nothing);
     }
 
     [Fact]
@@ -351,13 +369,13 @@ public sealed class DynamicsConnectorTests : IAsyncLifetime
         var id = _rig.Make("a@example.com");
         var (_, place) = await List(_rig.Connector, new RecordList("contact"));
         _rig.Remove(id);
-        var (first, then) = await List(_rig.Connector, new RecordList("contact", Resume: place));
+        var (first, then) = await List(_rig.Connector, new RecordList("contact") { Mark = place });
         using var client = await DynamicsRig.ClientAsync(_rig.Sandbox);
         using var body = new StringContent("{}", System.Text.Encoding.UTF8, "application/json");
         using var again = await client.PatchAsync($"/api/data/v9.2/contacts({id})", body);
-        var (made, later) = await List(_rig.Connector, new RecordList("contact", Resume: then));
+        var (made, later) = await List(_rig.Connector, new RecordList("contact") { Mark = then });
         _rig.Remove(id);
-        var (second, _) = await List(_rig.Connector, new RecordList("contact", Resume: later));
+        var (second, _) = await List(_rig.Connector, new RecordList("contact") { Mark = later });
 
         Assert.Equal(EditKind.Observation, Assert.Single(made).Observation.Kind);
         Assert.Equal([EditKind.Deleted, EditKind.Deleted], [Assert.Single(first).Observation.Kind, Assert.Single(second).Observation.Kind]);
@@ -399,19 +417,19 @@ public sealed class DynamicsConnectorTests : IAsyncLifetime
     {
         foreach (var page in (string[])["x", "t:0::http://elsewhere.example/", "t:0::systemusers?$select=fullname", "d:-1::contacts?"])
             Assert.IsType<ListOutcome.Refused>(await _rig.Connector.ListAsync(new RecordList("contact", page), CancellationToken.None));
-        Assert.IsType<ListOutcome.Refused>(await _rig.Connector.ListAsync(new RecordList("contact", Resume: "systemusers?"), CancellationToken.None));
+        Assert.IsType<ListOutcome.Refused>(await _rig.Connector.ListAsync(new RecordList("contact") { Mark = "systemusers?" }, CancellationToken.None));
     }
 
     async Task<List<ListedRecord>> ListAll(string @object = "contact", DateTimeOffset? since = null) => (await List(_rig.Connector, new RecordList(@object, null, since))).Records;
 
-    static async Task<(List<ListedRecord> Records, string? Resume)> List(IRecordConnector connector, RecordList list)
+    static async Task<(List<ListedRecord> Records, string? Mark)> List(IRecordConnector connector, RecordList list)
     {
         var all = new List<ListedRecord>();
         for (var pages = 0; pages < 100; pages++)
         {
             var page = Assert.IsType<ListOutcome.Page>(await connector.ListAsync(list, CancellationToken.None));
             all.AddRange(page.Records);
-            if (page.Next is null) return (all, page.Resume);
+            if (page.Next is null) return (all, page.Mark);
             list = list with { Page = page.Next };
         }
         throw new InvalidOperationException("The listing does not end.");
