@@ -1,6 +1,7 @@
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Interfaces.Reading;
+using OrleansCrm.Grains.Interfaces.Systems;
 
 namespace OrleansCrm.Client.Requests;
 
@@ -10,10 +11,13 @@ sealed class Hub(IGrainFactory grains)
 {
     IIntakeGrain? _intake;
     IReaderGrain? _reader;
+    ISystemsGrain? _systems;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
     public IReaderGrain Reader => _reader ??= Found(static g => g.GetGrain<IReaderGrain>(0));
+
+    public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 
