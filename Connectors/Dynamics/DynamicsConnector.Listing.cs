@@ -207,7 +207,7 @@ public sealed partial class DynamicsConnector
     static DateTimeOffset Floor(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerSecond), TimeSpan.Zero);
 
     // Only what stands behind the root is kept: a link never leads to another host.
-    string? LinkIn(JsonElement body, string name)
+    static string? LinkIn(JsonElement body, string name)
     {
         if (DynamicsAnswers.Text(body, name) is not { } text) return null;
         var at = text.IndexOf("/api/data/v", StringComparison.OrdinalIgnoreCase);

@@ -248,7 +248,6 @@ public sealed partial class DynamicsConnector : IRecordConnector, ITellsAllowanc
         message.Headers.TryAddWithoutValidation("OData-MaxVersion", "4.0");
         if (method == HttpMethod.Get) message.Headers.TryAddWithoutValidation("If-None-Match", "null");
         if (prefer is not null) message.Headers.TryAddWithoutValidation("Prefer", prefer);
-        if (_dynamics.DetectDuplicates && body is not null) message.Headers.TryAddWithoutValidation("MSCRM.SuppressDuplicateDetection", "false");
         if (body is { } bytes) message.Content = new WatchedContent(bytes, contentType!);
         return message;
     }
