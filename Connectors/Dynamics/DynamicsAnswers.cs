@@ -18,6 +18,10 @@ static partial class DynamicsAnswers
     /// <summary>Most entries of a list that are looked at; pages and batches have fewer.</summary>
     const int Most = 20_000;
 
+    public const string RemainingHeader = "x-ms-ratelimit-burst-remaining-xrm-requests";
+
+    public static readonly string[] Numbers = [RemainingHeader];
+
     public const string NoRow = "0x80040217";
     public const string NoRowForKey = "0x80060891";
     public const string KeyTaken = "0x80060892";

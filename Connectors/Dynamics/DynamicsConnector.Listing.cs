@@ -11,6 +11,9 @@ namespace OrleansCrm.Connectors.Dynamics;
 // has none, rows are listed by the time of their last change, and deletions are not told.
 public sealed partial class DynamicsConnector
 {
+    /// <summary>Rows that one query names: more would not fit into an address.</summary>
+    const int NamedMax = 100;
+
     /// <summary>Most places per object at which a later listing may go on.</summary>
     const int PlacesMax = 16;
 
@@ -71,6 +74,36 @@ public sealed partial class DynamicsConnector
         // Nothing is followed yet: this reads all rows, and tells those that were modified since. Later it need not.
         if (places.Count == 0) return await PageAsync(records, table, list, Tracked(records, table), cancellationToken);
         return await PageAsync(records, table, list, ByTime(records, table, list), cancellationToken);
+    }
+
+    public async Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        if (!_objects.TryGetValue(@object, out var records)) return new ListOutcome.Refused("not-described", "Map the object in the definition, then read again.");
+        for (var tries = 0; ; tries++)
+        {
+            var (table, undescribed) = await TableAsync(records, cancellationToken);
+            if (table is null) return Failed(undescribed!);
+            var (outcome, again) = await NamedAsync(records, table, externalIds, before, cancellationToken);
+            if (!again || tries > 0 || !Forget(records)) return outcome;
+        }
+    }
+
+    // Again: a column that is asked for seems to have gone.
+    async Task<(ListOutcome Outcome, bool Again)> NamedAsync(DynamicsRecords records, DynamicsTable table, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        DateTimeOffset? seenAt = null;
+        var listed = ImmutableArray.CreateBuilder<ListedRecord>(externalIds.Length);
+
+        // What is no id is nobody's.
+        foreach (var ids in externalIds.Select(i => Guid.TryParse(i, out var id) ? id.ToString() : null).OfType<string>().Distinct(StringComparer.Ordinal).Chunk(NamedMax))
+        {
+            var filter = $"Microsoft.Dynamics.CRM.In(PropertyName='{table.IdColumn}',PropertyValues=[{string.Join(',', ids.Select(i => $"'{i}'"))}])";
+            var (answer, at, failed) = await AskAsync($"{table.Set}?$select={records.Select(table)}&$filter={Uri.EscapeDataString(filter)}", IncludeLookups, cancellationToken);
+            if (failed is not null) return (Failed(failed), failed.Problem is { } problem && DynamicsAnswers.IsDrift(problem));
+            seenAt ??= at;
+            listed.AddRange(DynamicsAnswers.List(answer, "value").Select(r => records.Listed(r, table, before)).OfType<ListedRecord>());
+        }
+        return (new ListOutcome.Page(listed.ToImmutable(), null, seenAt ?? _time.GetUtcNow()), false);
     }
 
     // Those that tell the columns that are asked for now.
@@ -174,7 +207,7 @@ public sealed partial class DynamicsConnector
     static DateTimeOffset Floor(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerSecond), TimeSpan.Zero);
 
     // Only what stands behind the root is kept: a link never leads to another host.
-    string? LinkIn(JsonElement body, string name)
+    static string? LinkIn(JsonElement body, string name)
     {
         if (DynamicsAnswers.Text(body, name) is not { } text) return null;
         var at = text.IndexOf("/api/data/v", StringComparison.OrdinalIgnoreCase);

@@ -111,13 +111,14 @@ public sealed partial class DynamicsConnector
         var query = $"?tag={_dynamics.Tag}";
         if (row.Body is null) return new DynamicsOperation("DELETE", $"{_root}{table.Set}({write.ExternalId}){query}", [], null);
         query = $"?$select={records.Select(table)}&tag={_dynamics.Tag}";
-        KeyValuePair<string, string> prefer = new("Prefer", $"return=representation,{IncludeLookups}");
+        List<KeyValuePair<string, string>> headers = [new("Prefer", $"return=representation,{IncludeLookups}")];
+        if (_dynamics.DetectDuplicates) headers.Add(new("MSCRM.SuppressDuplicateDetection", "false"));
         var body = JsonSerializer.SerializeToUtf8Bytes(row.Body);
-        if (kind != WriteKind.Create) return new DynamicsOperation("PATCH", $"{_root}{table.Set}({write.ExternalId}){query}", [prefer, new("If-Match", "*")], body);
+        if (kind != WriteKind.Create) return new DynamicsOperation("PATCH", $"{_root}{table.Set}({write.ExternalId}){query}", [.. headers, new("If-Match", "*")], body);
         var keyed = write.CreationKey is { } key ? records.KeyAddress(table, key) : null;
         return keyed is null
-            ? new DynamicsOperation("POST", $"{_root}{table.Set}{query}", [prefer], body)
-            : new DynamicsOperation("PATCH", $"{_root}{keyed}{query}", [prefer, new("If-None-Match", "*")], body);
+            ? new DynamicsOperation("POST", $"{_root}{table.Set}{query}", headers, body)
+            : new DynamicsOperation("PATCH", $"{_root}{keyed}{query}", [.. headers, new("If-None-Match", "*")], body);
     }
 
     /// <param name="mayRetry">Rows that a changed table has spoilt may be sent once more.</param>

@@ -20,7 +20,7 @@ namespace OrleansCrm.Connectors.Dynamics;
 /// What columns and relationships there are is asked of the environment and kept for a while.
 /// </remarks>
 /// <seealso href="https://learn.microsoft.com/power-apps/developer/data-platform/webapi/overview"/>
-public sealed partial class DynamicsConnector : IRecordConnector
+public sealed partial class DynamicsConnector : IRecordConnector, ITellsAllowance
 {
     const int AnswerMax = 128 << 20;
     const string BoundElsewhere = "other-environment";
@@ -43,6 +43,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
     readonly ConcurrentDictionary<string, (DynamicsTable Table, DateTimeOffset At)> _tables = new(StringComparer.Ordinal);
     readonly ConcurrentDictionary<string, string> _sets = new(StringComparer.Ordinal);
     readonly string _root;
+    readonly AllowanceBook _allowances;
 
     // Ticks of the hub's time until which the service wants no further requests; 0: it does.
     long _quietUntil;
@@ -67,6 +68,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
         _free = new SemaphoreSlim(connections);
         _client = Outbound.Client(_dynamics.AllowPrivate, connections + 1, resolve);
         _signIn = new RestSignIn(_dynamics.Auth, secrets, _client, _dynamics.Timeout, time);
+        _allowances = new AllowanceBook(time);
         _root = $"/api/data/v{_dynamics.ApiVersion}/";
         Capabilities = new ConnectorCapabilities
         {
@@ -82,6 +84,10 @@ public sealed partial class DynamicsConnector : IRecordConnector
     }
 
     public ConnectorCapabilities Capabilities { get; }
+
+    /// <summary>Requests of five minutes, as the web server that answered last tells: there may be several, each with a window of its own. To look at, not to steer by.</summary>
+    /// <seealso href="https://learn.microsoft.com/power-apps/developer/data-platform/api-limits"/>
+    public ImmutableArray<Allowance> Allowances => _allowances.Told;
 
     /// <summary>Why something could not be read.</summary>
     /// <param name="Advice">A person has to act; null: it may pass.</param>
@@ -227,6 +233,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
     // Who goes on asking waits longer: so nobody asks until then.
     void Watch(Exchange.Answered answer)
     {
+        if (answer.Headers.Numbers.TryGetValue(DynamicsAnswers.RemainingHeader, out var left)) _allowances.Tell("5m", null, left);
         if (answer.Status != 429) return;
         var until = (_time.GetUtcNow() + DynamicsAnswers.WaitOf(answer.Headers.Wait)).UtcTicks;
         Interlocked.Exchange(ref _quietUntil, Math.Max(Interlocked.Read(ref _quietUntil), until));
@@ -241,7 +248,6 @@ public sealed partial class DynamicsConnector : IRecordConnector
         message.Headers.TryAddWithoutValidation("OData-MaxVersion", "4.0");
         if (method == HttpMethod.Get) message.Headers.TryAddWithoutValidation("If-None-Match", "null");
         if (prefer is not null) message.Headers.TryAddWithoutValidation("Prefer", prefer);
-        if (_dynamics.DetectDuplicates && body is not null) message.Headers.TryAddWithoutValidation("MSCRM.SuppressDuplicateDetection", "false");
         if (body is { } bytes) message.Content = new WatchedContent(bytes, contentType!);
         return message;
     }
@@ -281,7 +287,7 @@ public sealed partial class DynamicsConnector : IRecordConnector
 
         // Asked last: signing in may have taken its time.
         if (_time.GetUtcNow() > startBefore) return (new Exchange.NotSent(DeliveryMachine.NotStartedCode), false);
-        var exchange = await Exchanges.SendAsync(_client, request, _dynamics.Timeout, AnswerMax, _time, cancellationToken, keep: DynamicsBatch.MediaType);
+        var exchange = await Exchanges.SendAsync(_client, request, _dynamics.Timeout, AnswerMax, _time, cancellationToken, numbers: DynamicsAnswers.Numbers, keep: DynamicsBatch.MediaType);
         if (exchange is Exchange.Answered answer) Watch(answer);
         return (exchange, exchange is Exchange.Answered { Status: 401 } && _signIn.Forget(request));
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -25,7 +26,7 @@ sealed class DynamicsRecords
     const string LookupName = "@Microsoft.Dynamics.CRM.lookuplogicalname";
 
     /// <summary>Characters that no value of a key may hold in an address, escaped or not.</summary>
-    const string Reserved = "/<>*%&:\\?+";
+    static readonly SearchValues<char> Reserved = SearchValues.Create("/<>*%&:\\?+");
 
     readonly HubDefinition _hub;
     readonly SystemDefinition _system;

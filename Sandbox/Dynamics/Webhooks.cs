@@ -83,12 +83,19 @@ sealed class Webhooks : IAsyncDisposable
             StepImage[] images =
             [
                 .. environment[StandardTables.Image].Rows.Values.Where(i => i.Lookup("sdkmessageprocessingstepid")?.Id == step.Id)
-                    .SelectMany(i => (i.Choice("imagetype") ?? 0) switch { 1 => [false], 2 => [true, false], _ => new[] { true } }, (i, before) => new StepImage(i.Text("entityalias") ?? i.Name, before, i.Text("attributes")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [])),
+                    .SelectMany(i => Sides(i.Choice("imagetype") ?? 0), (i, before) => new StepImage(i.Text("entityalias") ?? i.Name, before, i.Text("attributes")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [])),
             ];
             var (body, isCut) = RemoteContext.Body(environment, happened, step, mode, operation, images);
             var (address, headers) = Authenticated(endpoint, url);
             yield return new WebhookCall(environment, step, happened, address, headers, body, isCut, operation);
         }
+    }
+
+    // 0: before, 1: after, 2: both.
+    static IEnumerable<bool> Sides(int type)
+    {
+        if (type is 0 or 2) yield return true;
+        if (type is 1 or 2) yield return false;
     }
 
     static Row? Leads(DataverseEnvironment environment, Row row, string lookup) => row.Lookup(lookup) is { } to ? environment[to.Table].Rows.GetValueOrDefault(to.Id) : null;

@@ -100,7 +100,7 @@ sealed class ApiCall(DataverseEnvironment environment, string root, Visit visit,
         foreach (var part in parts)
         {
             if (part.Operations.Count == 0) continue;
-            var answers = await TogetherAsync([.. part.Operations.Select(o => Told(o, operation))], cancellationToken);
+            var answers = await TogetherAsync(part.Operations, cancellationToken);
             var failed = answers[0].Status >= 400;
 
             // A change set that failed has one answer.
@@ -110,18 +110,5 @@ sealed class ApiCall(DataverseEnvironment environment, string root, Visit visit,
             break;
         }
         return Multipart.Write(status, "batchresponse_" + newId(), done, newId);
-    }
-
-    // Headers of the batch that its operations share.
-    static Operation Told(Operation part, Operation batch)
-    {
-        string[] shared = ["MSCRM.BypassBusinessLogicExecution", "MSCRM.BypassCustomPluginExecution", "MSCRM.SuppressDuplicateDetection", "MSCRMCallerID"];
-        if (!shared.Any(h => batch.Header(h) is not null && part.Header(h) is null)) return part;
-        var headers = new Dictionary<string, string>(part.Headers, StringComparer.OrdinalIgnoreCase);
-        foreach (var name in shared)
-        {
-            if (batch.Header(name) is { } value) headers.TryAdd(name, value);
-        }
-        return part with { Headers = headers };
     }
 }

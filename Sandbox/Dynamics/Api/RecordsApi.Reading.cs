@@ -176,7 +176,7 @@ sealed partial class RecordsApi
 
     public static Refusal DeltaExpired() => new(400, "0x80044352", "Version stamp associated with the client has expired. Please perform a full sync.");
 
-    IEnumerable<Tombstone> DeletedSince(Table table, long after, long until)
+    static IEnumerable<Tombstone> DeletedSince(Table table, long after, long until)
     {
         foreach (var deleted in table.Deleted)
         {

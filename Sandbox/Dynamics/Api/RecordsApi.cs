@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using OrleansCrm.Sandbox.Dynamics.Querying;
 using OrleansCrm.Sandbox.Dynamics.Records;
@@ -99,7 +98,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
     /// <param name="Values">It is named by an alternate key, of these values.</param>
     readonly record struct Named(Row? Row, Guid? Id, IReadOnlyDictionary<string, object?> Values);
 
-    Named Find(Table table, string key)
+    static Named Find(Table table, string key)
     {
         var parts = Resource.Keys(key);
         if (parts.Count == 1 && (parts[0].Key.Length == 0 || parts[0].Key == table.Spec.IdColumn))
@@ -121,7 +120,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
 
     static Refusal NoKey(Table table) => new(400, "0x80060890", $"The specified key attributes are not a defined key for the {table.Spec.Name} entity");
 
-    Row Existing(Table table, string key)
+    static Row Existing(Table table, string key)
     {
         var named = Find(table, key);
         return named.Row ?? throw (named.Id is { } id ? Refusals.Missing(table, id) : Refusals.NoRowForKey(table));
@@ -418,14 +417,14 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
     }
 
     // A row inside of a row is made before it.
-    object Deep(Table table, JsonElement body, Caller caller)
+    Reference Deep(Table table, JsonElement body, Caller caller)
     {
         var (values, id) = Values(table, body, caller);
         var row = environment.Create(unit, table, id, values, caller);
         return new Reference(table.Spec.Name, row.Id);
     }
 
-    object Bound(Table table, Column column, string target, string address)
+    Reference Bound(Table table, Column column, string target, string address)
     {
         if (address.Length > 1 && address[0] == '$')
         {

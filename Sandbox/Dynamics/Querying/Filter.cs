@@ -155,7 +155,7 @@ sealed class Filter
         return (column, row => row[column.Name]);
     }
 
-    object? As(Column column, object? literal)
+    static object? As(Column column, object? literal)
     {
         if (literal is null) return null;
         return column.EdmType switch

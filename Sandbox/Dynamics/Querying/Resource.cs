@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using OrleansCrm.Sandbox.Dynamics.Records;
@@ -14,7 +15,7 @@ sealed class Resource
     const int SegmentsMax = 10;
 
     /// <summary>Characters that no value of a key may hold in an address, escaped or not.</summary>
-    const string Reserved = "/<>*%&:\\?+";
+    static readonly SearchValues<char> Reserved = SearchValues.Create("/<>*%&:\\?+");
 
     Resource(IReadOnlyList<Segment> segments, IReadOnlyDictionary<string, string> query) => (Segments, Query) = (segments, query);
 

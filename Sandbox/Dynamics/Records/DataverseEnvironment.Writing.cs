@@ -205,7 +205,7 @@ sealed partial class DataverseEnvironment
         if (column.Kind == ColumnKind.Owner && row.Is("isdisabled")) throw new Refusal(400, "0x80040225", $"The user with id {reference.Id} is disabled.");
     }
 
-    void CheckKeys(Row row, Content content)
+    static void CheckKeys(Row row, Content content)
     {
         foreach (var key in row.Table.Keys)
         {

@@ -1,4 +1,3 @@
-using OrleansCrm.Sandbox.Dynamics.Schema;
 using OrleansCrm.Sandbox.Vendors;
 
 namespace OrleansCrm.Sandbox.Dynamics.Records;

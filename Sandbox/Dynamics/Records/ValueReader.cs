@@ -31,13 +31,13 @@ static class ValueReader
     // An empty text is no value.
     static string? Text(Table table, Column column, string text) => text.Length == 0 ? null : text.Length <= column.MaxLength ? text : throw Refusals.TooLong(table, column.Name, column.MaxLength);
 
-    static object Whole(Table table, Column column, int number)
+    static int Whole(Table table, Column column, int number)
     {
         if (column.Kind != ColumnKind.Whole) return column.Options.Any(o => o.Value == number) ? number : throw Refusals.NoChoice(table, column.Name);
         return number >= column.Min && number <= column.Max ? number : throw Refusals.OutOfRange(table, column.Name, isWhole: true);
     }
 
-    static object Amount(Table table, Column column, decimal number) => number >= column.Min && number <= column.Max ? number : throw Refusals.OutOfRange(table, column.Name, isWhole: false);
+    static decimal Amount(Table table, Column column, decimal number) => number >= column.Min && number <= column.Max ? number : throw Refusals.OutOfRange(table, column.Name, isWhole: false);
 
     /// <summary>A time as it is stored: to the second.</summary>
     static DateTimeOffset? Time(string text) =>

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using OrleansCrm.Connectors.Dynamics;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
