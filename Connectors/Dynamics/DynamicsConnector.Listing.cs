@@ -150,7 +150,7 @@ public sealed partial class DynamicsConnector
 
     async Task<ListOutcome> PageAsync(DynamicsRecords records, DynamicsTable table, RecordList list, PageName name, CancellationToken cancellationToken)
     {
-        if (await BoundAsync(cancellationToken) is { } elsewhere) return Failed(elsewhere);
+        if (await BoundAsync(cancellationToken) is { } elsewhere) return Failing(elsewhere, list);
         var prefer = string.Create(CultureInfo.InvariantCulture, $"{(name.Phase == Phase.Tracked ? "odata.track-changes," : "")}odata.maxpagesize={_dynamics.PageSize},{IncludeLookups}");
         var (answer, seenAt, failed) = await GetAsync(name.Link, prefer, cancellationToken);
         if (failed is not null) return await AnewAsync(records, table, list, name, failed, cancellationToken);
@@ -195,14 +195,21 @@ public sealed partial class DynamicsConnector
                 return await PageAsync(records, table, list with { Page = null }, Tracked(records, table), cancellationToken);
             case { Code: DynamicsAnswers.NotTracked } when name.Phase == Phase.Tracked:
                 return await PageAsync(records, table, list, ByTime(records, table, list), cancellationToken);
-            case { } problem when DynamicsAnswers.IsDrift(problem) && Forget(records):
-                // A column is gone: links that name it are worth nothing.
+            case { } problem when DynamicsAnswers.IsDrift(problem):
+                // A column seems to be gone: links that name it are worth nothing.
+                var isNews = Forget(records);
                 ForgetPlaces(records);
-                return list.Page is null && list.Mark is null ? await ListAsync(list, cancellationToken) : new ListOutcome.Failed(failed.Code, null);
+                if ((await TableAsync(records, cancellationToken)).Table is not { } fresh) return new ListOutcome.Failed(failed.Code, null);
+                if (name.Phase == Phase.Changes) return await PageAsync(records, fresh, list with { Page = null }, Tracked(records, fresh), cancellationToken);
+                return list.Page is null && isNews ? await ListAsync(list, cancellationToken) : Failed(failed);
             default:
-                return Failed(failed);
+                return Failing(failed, list);
         }
     }
+
+    // Whoever is refused lets go of the mark. It is still good when a right is given back, or the binding put right.
+    static ListOutcome Failing(Failure failure, RecordList list) =>
+        list.Mark is not null && (failure.Code == BoundElsewhere || failure.Problem is { Status: 403 } || failure.Problem is { Code: "0x80040225" }) ? new ListOutcome.Failed(failure.Code, failure.RetryAt) : Failed(failure);
 
     static DateTimeOffset Floor(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerSecond), TimeSpan.Zero);
 

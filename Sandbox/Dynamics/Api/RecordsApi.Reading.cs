@@ -53,7 +53,7 @@ sealed partial class RecordsApi
         var cookie = resource.Option("$skiptoken") is { } text ? Cookie.Read(text) : null;
         var tracks = operation.Prefer.TrackChanges || cookie is { Until: > 0 };
         if (tracks) CheckTracking(resource, table);
-        var selection = Selection.Of(environment, table, resource.Option("$select"), resource.Option("$expand"));
+        var selection = environment.Select(table, resource.Option("$select"), resource.Option("$expand"));
         Func<Row, bool>? filter = resource.Option("$filter") is { } condition ? Filter.Parse(environment, table, condition) : null;
         var top = resource.Option("$top") is { } most ? int.TryParse(most, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw Refusals.Syntax($"Invalid value '{most}' for $top query option found.") : (int?)null;
         var size = top is null ? operation.Prefer.PageSize ?? PageMax : Math.Min(top.Value, PageMax);
@@ -189,7 +189,7 @@ sealed partial class RecordsApi
     {
         CheckTracking(resource, table);
         var since = SinceOf(table, token);
-        var selection = Selection.Of(environment, table, resource.Option("$select"), null);
+        var selection = environment.Select(table, resource.Option("$select"), null);
         var cookie = resource.Option("$skiptoken") is { } text ? Cookie.Read(text) : null;
         var until = cookie?.Until ?? environment.Version;
         var size = operation.Prefer.PageSize ?? PageMax;

@@ -136,7 +136,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
     Answer Read(Operation operation, Resource resource, Table table, string key)
     {
         var row = Existing(table, key);
-        var selection = Selection.Of(environment, table, resource.Option("$select"), resource.Option("$expand"));
+        var selection = environment.Select(table, resource.Option("$select"), resource.Option("$expand"));
         if (operation.Header("If-None-Match") is { } held && held.Trim() == RowJson.Etag(row.Version) && selection.Expansions.Count == 0 && operation.Prefer.Annotations.Count == 0)
             return Answer.Empty(304).With("ETag", RowJson.Etag(row.Version));
         return Represented(operation, 200, row, selection);
@@ -155,7 +155,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
         {
             if (row.Lookup(navigation.Column.Name) is not { } to || to.Table != navigation.Target) return Answer.Empty();
             var led = environment[to.Table].Rows[to.Id];
-            return Represented(operation, 200, led, Selection.Of(environment, led.Table, resource.Option("$select"), resource.Option("$expand")));
+            return Represented(operation, 200, led, environment.Select(led.Table, resource.Option("$select"), resource.Option("$expand")));
         }
         var (_, read) = Filter.Read(table, property);
         return read(row) is not { } value ? Answer.Empty() : Answer.Json(200, json =>
@@ -170,7 +170,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
     {
         var (values, id) = Values(table, operation.Json(), caller);
         Suffer("create", table, null, values);
-        var selection = operation.Prefer.Representation ? Selection.Of(environment, table, resource.Option("$select"), resource.Option("$expand")) : null;
+        var selection = operation.Prefer.Representation ? environment.Select(table, resource.Option("$select"), resource.Option("$expand")) : null;
         var row = environment.Create(unit, table, id, values, caller);
         Wrote(operation, "create", row, values, caller);
         return Created(operation, row, row.Id.ToString(), selection);
@@ -189,7 +189,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
         var createOnly = operation.Header("If-None-Match")?.Trim() == "*";
         if (named.Row is null && operation.Header("If-Match") is not null) throw named.Id is { } missing ? Refusals.Missing(table, missing) : Refusals.NoRowForKey(table);
         if (named.Row is not null && createOnly) throw named.Id is null ? Refusals.KeyTaken() : Refusals.IdTaken();
-        var selection = operation.Prefer.Representation ? Selection.Of(environment, table, resource.Option("$select"), resource.Option("$expand")) : null;
+        var selection = operation.Prefer.Representation ? environment.Select(table, resource.Option("$select"), resource.Option("$expand")) : null;
         var (values, _) = Values(table, operation.Json(), caller);
         if (named.Row is { } row)
         {
@@ -277,7 +277,7 @@ sealed partial class RecordsApi(DataverseEnvironment environment, string root, V
             {
                 json.WriteStartObject();
                 json.WriteString("@odata.type", "#Microsoft.Dynamics.CRM." + row.Table.Spec.Name);
-                RowJson.Write(json, environment, row, Selection.Of(environment, row.Table, row.Table.Spec.NameColumn, null), operation.Prefer);
+                RowJson.Write(json, environment, row, environment.Select(row.Table, row.Table.Spec.NameColumn, null), operation.Prefer);
                 json.WriteEndObject();
             }
             json.WriteEndArray();

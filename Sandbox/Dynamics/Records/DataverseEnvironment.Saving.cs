@@ -95,6 +95,7 @@ sealed partial class DataverseEnvironment
     {
         lock (Gate)
         {
+            if (line.TryGetProperty("column", out _) || line.TryGetProperty("gone", out _)) TableOf(line).Reshape();
             if (line.TryGetProperty("version", out var version)) LoadHead(version.GetInt64(), line.GetProperty("organization").GetGuid());
             else if (line.TryGetProperty("row", out var row)) LoadRow(TableOf(line), row.GetGuid(), line);
             else if (line.TryGetProperty("deleted", out var deleted)) TableOf(line).Deleted.Add(new Tombstone(deleted.GetGuid(), line.GetProperty("at").GetInt64(), DateTimeOffset.FromUnixTimeSeconds(line.GetProperty("time").GetInt64())));

@@ -36,7 +36,7 @@ sealed partial class DataverseEnvironment
             held["statecode"] = 0;
             if (held.GetValueOrDefault("statuscode") is int status) CheckState(table, 0, status);
             else held["statuscode"] = 1;
-            foreach (var flag in table.Columns.Values.Where(c => c.Kind == ColumnKind.YesNo)) held.TryAdd(flag.Name, flag.Name == "followemail");
+            foreach (var flag in table.Flags) held.TryAdd(flag.Name, flag.Name == "followemail");
         }
         else if (table.Spec.Name == StandardTables.Step)
         {
@@ -56,7 +56,7 @@ sealed partial class DataverseEnvironment
             table.Remove(row);
         });
         Log(unit, row, "created", caller, held.Where(h => values.ContainsKey(h.Key)).Select(h => KeyValuePair.Create(h.Key, (object?)h.Value)));
-        if (table.Spec.IsShown) unit.Happenings.Add(new Happening("Create", table, row.Id, Told(values, held, null), null, row.Content, caller, now) { Operation = NewId() });
+        if (table.Spec.IsShown && HasListeners) unit.Happenings.Add(new Happening("Create", table, row.Id, Told(values, held, null), null, row.Content, caller, now) { Operation = NewId() });
         return row;
     }
 
@@ -103,7 +103,7 @@ sealed partial class DataverseEnvironment
             row.Content = before;
         });
         Log(unit, row, "changed", caller, values.Where(v => table.Columns.ContainsKey(v.Key)).Select(v => KeyValuePair.Create(v.Key, (object?)held.GetValueOrDefault(v.Key))));
-        if (!table.Spec.IsShown) return row;
+        if (!table.Spec.IsShown || !HasListeners) return row;
         unit.Happenings.Add(new Happening("Update", table, row.Id, Told(values, held, before), before, content, caller, now) { Operation = NewId() });
         if (values.ContainsKey("ownerid")) unit.Happenings.Add(new Happening("Assign", table, row.Id, Told(new() { ["ownerid"] = held["ownerid"] }, held, before), before, content, caller, now) { Operation = NewId() });
         if (!Equals(before["statecode"], content["statecode"])) unit.Happenings.Add(new Happening("SetState", table, row.Id, Told(new() { ["statecode"] = held["statecode"], ["statuscode"] = held["statuscode"] }, held, before), before, content, caller, now) { Operation = NewId() });
@@ -139,7 +139,7 @@ sealed partial class DataverseEnvironment
             Index(row, null, before);
         });
         Log(unit, row, "deleted", caller, []);
-        if (table.Spec.IsShown) unit.Happenings.Add(new Happening("Delete", table, row.Id, null, before, null, caller, now) { Operation = NewId() });
+        if (table.Spec.IsShown && HasListeners) unit.Happenings.Add(new Happening("Delete", table, row.Id, null, before, null, caller, now) { Operation = NewId() });
     }
 
     /// <summary>Makes one row of two: the other is deactivated and leads to it, and what belonged to that belongs to this.</summary>
@@ -159,7 +159,7 @@ sealed partial class DataverseEnvironment
         var inactive = winner.Table.Find("statecode")!.Options.Max(o => o.Value);
         Update(unit, loser, new() { ["statecode"] = inactive, ["statuscode"] = winner.Table.Find("statuscode")!.Options.First(o => o.State == inactive).Value, ["merged"] = true, ["masterid"] = new Reference(winner.Table.Spec.Name, winner.Id) }, within);
         Log(unit, loser, "merged", caller, [KeyValuePair.Create("masterid", (object?)new Reference(winner.Table.Spec.Name, winner.Id))]);
-        unit.Happenings.Add(new Happening("Merge", winner.Table, winner.Id, Told(update, winner.Content.Values, before), before, winner.Content, caller, Now()) { Operation = NewId(), Subordinate = loser.Id });
+        if (HasListeners) unit.Happenings.Add(new Happening("Merge", winner.Table, winner.Id, Told(update, winner.Content.Values, before), before, winner.Content, caller, Now()) { Operation = NewId(), Subordinate = loser.Id });
     }
 
     /// <summary>Makes an account and a contact of a lead.</summary>
@@ -234,9 +234,8 @@ sealed partial class DataverseEnvironment
             if (old is not null && index.TryGetValue(old, out var holder) && holder == row.Id) index.Remove(old);
             if (text is not null) index.TryAdd(text, row.Id);
         }
-        foreach (var column in row.Table.Columns.Values)
+        foreach (var column in row.Table.Lookups)
         {
-            if (column.Kind is not (ColumnKind.Lookup or ColumnKind.Customer)) continue;
             var (old, reference) = (before?[column.Name] as Reference?, after?[column.Name] as Reference?);
             if (old == reference) continue;
             if (old is { } left && _referrers.TryGetValue(left.Id, out var others) && (after is null || !after.Values.Values.Any(v => v is Reference r && r.Id == left.Id)))

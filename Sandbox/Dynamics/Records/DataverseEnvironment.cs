@@ -1,4 +1,5 @@
 using System.Globalization;
+using OrleansCrm.Sandbox.Dynamics.Querying;
 using OrleansCrm.Sandbox.Dynamics.Schema;
 using OrleansCrm.Sandbox.Vendors;
 
@@ -77,6 +78,20 @@ sealed partial class DataverseEnvironment : Organisation
 
     public IReadOnlyList<Guid> People { get; }
 
+    /// <summary>What of a table's rows is asked for, which is mostly the same again and again.</summary>
+    public Selection Select(Table table, string? select, string? expand)
+    {
+        if (_selections.TryGetValue((table.Spec.Name, select, expand), out var known)) return known;
+        if (_selections.Count >= SelectionsMax) _selections.Clear();
+        return _selections[(table.Spec.Name, select, expand)] = Selection.Of(this, table, select, expand);
+    }
+
+    const int SelectionsMax = 1_000;
+    readonly Dictionary<(string Table, string? Select, string? Expand), Selection> _selections = [];
+
+    /// <summary>Whether anybody is told what happens.</summary>
+    public bool HasListeners => _tables[StandardTables.Step].Rows.Count > 0;
+
     /// <summary>Grows with every change of a table's columns and keys.</summary>
     public long SchemaVersion { get; private set; } = 1;
 
@@ -153,6 +168,8 @@ sealed partial class DataverseEnvironment : Organisation
     public void SchemaChanged(Table table)
     {
         SchemaVersion++;
+        table.Reshape();
+        _selections.Clear();
         table.DeltaFloor = NextVersion();
         Touch();
     }

@@ -80,6 +80,18 @@ sealed class Table
 
     public Column? Find(string name) => Columns.GetValueOrDefault(name);
 
+    /// <summary>Columns that lead to rows other than users and teams, as of the last <see cref="Reshape"/>.</summary>
+    public Column[] Lookups => _lookups ??= [.. Columns.Values.Where(c => c.Kind is ColumnKind.Lookup or ColumnKind.Customer && c.Targets is not [StandardTables.User])];
+
+    /// <summary>Columns that are yes or no, as of the last <see cref="Reshape"/>.</summary>
+    public Column[] Flags => _flags ??= [.. Columns.Values.Where(c => c.Kind == ColumnKind.YesNo)];
+
+    Column[]? _lookups;
+    Column[]? _flags;
+
+    /// <summary>Its columns have changed.</summary>
+    public void Reshape() => (_lookups, _flags) = (null, null);
+
     /// <summary>The column that a navigation property belongs to, and the table that it leads to. Names are exact to the letter's case.</summary>
     public (Column Column, string Target)? Navigation(string name)
     {

@@ -345,6 +345,24 @@ public sealed class DynamicsConnectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_mark_is_kept_while_a_right_is_missing_and_let_go_of_when_it_can_no_longer_be_asked_for()
+    {
+        var ids = Enumerable.Range(0, 12).Select(i => _rig.Make($"p{i}@example.com")).ToArray();
+        var (_, mark) = await List(_rig.Connector, new RecordList("contact"));
+        _rig.Fault("privilege", operation: "changes");
+
+        var missing = await _rig.Connector.ListAsync(new RecordList("contact") { Mark = mark }, CancellationToken.None);
+        var without = await _rig.Connector.ListAsync(new RecordList("contact") { Mark = mark }, CancellationToken.None);
+        _rig.Fault("error", operation: "changes", status: 400, code: "0x80060888");
+        var (anew, next) = await List(_rig.Connector, new RecordList("contact") { Mark = mark });
+
+        Assert.Equal(new ListOutcome.Failed("0x80040220", null), missing);
+        Assert.Empty(Assert.IsType<ListOutcome.Page>(without).Records);
+        Assert.Equal(ids.Length, anew.Count);
+        Assert.NotNull(next);
+    }
+
+    [Fact]
     public async Task A_mark_from_before_the_mapping_had_a_column_tells_deletions_and_is_followed_by_one_with_the_column()
     {
         var (changed, gone) = (_rig.Make("a@example.com"), _rig.Make("b@example.com"));
