@@ -81,7 +81,7 @@ static class Exchanges
         }
         catch (OperationCanceledException)
         {
-            var code = cancellationToken.IsCancellationRequested ? "cancelled" : "timeout";
+            var code = cancellationToken.IsCancellationRequested ? Codes.Cancelled : "timeout";
 
             // A request whose body was never asked for is not whole at the receiver. One without a body may be.
             return content is { Begun: false } ? new Exchange.NotSent(code) : new Exchange.Lost(code);
@@ -190,6 +190,9 @@ static class Exchanges
 static class Codes
 {
     public const string AddressRefused = "address-not-public";
+
+    /// <summary>The caller gave up.</summary>
+    public const string Cancelled = "cancelled";
     public const string SecretMissing = "secret-missing";
     public const string SignInFailed = "sign-in-failed";
 

@@ -19,7 +19,7 @@ public sealed partial class HubSpotConnector
     {
         ArgumentNullException.ThrowIfNull(call);
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         var rows = Prepared(call, outcomes);
         try
         {
@@ -87,7 +87,7 @@ public sealed partial class HubSpotConnector
     {
         if (Quiet() is { } until) return new WriteOutcome.Throttled(until, "RATE_LIMITS");
         if (await AccountAsync(cancellationToken) is not { } failure) return null;
-        return failure.RetryAt is { } retryAt ? new WriteOutcome.Throttled(retryAt, failure.Code) : new WriteOutcome.Transient(failure.Code == Cancelled ? DeliveryMachine.NotStartedCode : failure.Code);
+        return failure.RetryAt is { } retryAt ? new WriteOutcome.Throttled(retryAt, failure.Code) : new WriteOutcome.Transient(failure.Code == Codes.Cancelled ? DeliveryMachine.NotStartedCode : failure.Code);
     }
 
     Task<List<(HubSpotRow Row, WriteOutcome Outcome)>> BatchAsync(HubSpotRecords records, WriteKind kind, HubSpotRow[] rows, CancellationToken cancellationToken) => kind switch
@@ -104,11 +104,11 @@ public sealed partial class HubSpotConnector
     {
         var now = _time.GetUtcNow();
         HubSpotRow[] sent = [.. rows.Where(r => r.Write.StartBefore >= now)];
-        var outcomes = rows.Where(r => r.Write.StartBefore < now).Select(r => (r, NotStarted)).ToList();
+        var outcomes = rows.Where(r => r.Write.StartBefore < now).Select(r => (r, DeliveryMachine.NotStarted)).ToList();
         if (sent.Length == 0) return (sent, new Exchange.NotSent(DeliveryMachine.NotStartedCode), outcomes);
         var bytes = JsonSerializer.SerializeToUtf8Bytes(body(sent));
         var startBefore = sent.Min(r => r.Write.StartBefore);
-        var exchange = await TryAsync(_writes, token => SendAsync(() => Message(HttpMethod.Post, path, bytes), startBefore, token), cancellationToken);
+        var exchange = await Resending.WriteAsync(token => SendAsync(() => Message(HttpMethod.Post, path, bytes), startBefore, token), cancellationToken);
         return (sent, exchange, outcomes);
     }
 
@@ -123,7 +123,7 @@ public sealed partial class HubSpotConnector
     {
         switch (exchange)
         {
-            case Exchange.NotSent { Code: Cancelled or DeliveryMachine.NotStartedCode }: return NotStarted;
+            case Exchange.NotSent { Code: Codes.Cancelled or DeliveryMachine.NotStartedCode }: return DeliveryMachine.NotStarted;
             case Exchange.NotSent unsent: return new WriteOutcome.Transient(unsent.Code);
             case Exchange.Lost lost: return new WriteOutcome.Ambiguous(lost.Code);
         }
@@ -309,11 +309,11 @@ public sealed partial class HubSpotConnector
         var gone = rows.Except(named).Select(r => (r, (WriteOutcome)new WriteOutcome.Gone(MissingCode)));
         if (named.Length == 0) return [.. gone];
         var now = _time.GetUtcNow();
-        if (named.All(r => r.Write.StartBefore < now)) return [.. gone, .. named.Select(r => (r, NotStarted))];
+        if (named.All(r => r.Write.StartBefore < now)) return [.. gone, .. named.Select(r => (r, DeliveryMachine.NotStarted))];
         var (found, _, failed) = await FetchAsync(records, [.. named.Select(r => r.Write.ExternalId!)], null, ["hs_object_id"], cancellationToken);
         if (failed is { } failure)
         {
-            WriteOutcome outcome = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected([], failure.Code, advice) : new WriteOutcome.Transient(failure.Code == Cancelled ? DeliveryMachine.NotStartedCode : failure.Code);
+            WriteOutcome outcome = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected([], failure.Code, advice) : new WriteOutcome.Transient(failure.Code == Codes.Cancelled ? DeliveryMachine.NotStartedCode : failure.Code);
             return [.. gone, .. named.Select(r => (r, outcome))];
         }
         var living = found.Select(r => HubSpotAnswers.IdOf(r, "id")).OfType<string>().ToHashSet(StringComparer.Ordinal);
@@ -342,7 +342,7 @@ public sealed partial class HubSpotConnector
         var (answer, _, failed) = await AskAsync(() => Message(HttpMethod.Post, path + "/batch/read", bytes), cancellationToken);
         if (failed is { } failure)
         {
-            WriteOutcome held = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected(records.FieldsOf([HubSpotRecords.PrimaryCompany], asked[0].Write.Fields), failure.Code, advice) : failure.Code == Cancelled ? NotStarted : new WriteOutcome.Transient(failure.Code);
+            WriteOutcome held = failure.RetryAt is { } until ? new WriteOutcome.Throttled(until, failure.Code) : failure.Advice is { } advice ? new WriteOutcome.Rejected(records.FieldsOf([HubSpotRecords.PrimaryCompany], asked[0].Write.Fields), failure.Code, advice) : failure.Code == Codes.Cancelled ? DeliveryMachine.NotStarted : new WriteOutcome.Transient(failure.Code);
             return [.. asked.Select(r => (r, held))];
         }
         var have = AssociationsIn(answer!.Body);

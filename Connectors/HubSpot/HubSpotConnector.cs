@@ -9,8 +9,6 @@ using OrleansCrm.Connectors.Rest;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using Polly;
-using Polly.Retry;
 
 namespace OrleansCrm.Connectors.HubSpot;
 
@@ -35,7 +33,6 @@ public sealed partial class HubSpotConnector : IRecordConnector
     const int NamesMax = 4_000;
 
     const string MissingCode = "OBJECT_NOT_FOUND";
-    const string Cancelled = "cancelled";
 
     readonly SystemDefinition _system;
     readonly HubSpotDefinition _hubspot;
@@ -45,9 +42,6 @@ public sealed partial class HubSpotConnector : IRecordConnector
     readonly RestSignIn _signIn;
     readonly SemaphoreSlim _free;
 
-    // What was not sent may be sent again at once; what changes nothing may be asked again. Anything longer is the engine's.
-    readonly ResiliencePipeline<Exchange> _writes;
-    readonly ResiliencePipeline<Exchange> _reads;
 
     // Ticks of the hub's time until which HubSpot wants no further calls; 0: it does.
     long _quietUntil;
@@ -72,8 +66,6 @@ public sealed partial class HubSpotConnector : IRecordConnector
         _free = new SemaphoreSlim(connections);
         _client = Outbound.Client(_hubspot.AllowPrivate, connections, resolve);
         _signIn = new RestSignIn(_hubspot.Auth, secrets, _client, _hubspot.Timeout, time);
-        _writes = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" });
-        _reads = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" } or Exchange.Lost { Code: "connection-broken" } or Exchange.Answered { Status: 500 or 502 or 504 });
         Capabilities = new ConnectorCapabilities
         {
             CreateMax = BatchMax,
@@ -88,19 +80,6 @@ public sealed partial class HubSpotConnector : IRecordConnector
     }
 
     public ConnectorCapabilities Capabilities { get; }
-
-    static ResiliencePipeline<Exchange> Pipeline(Predicate<Exchange> again) => new ResiliencePipelineBuilder<Exchange>()
-        .AddRetry(new RetryStrategyOptions<Exchange>
-        {
-            ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is { } exchange && again(exchange)),
-            MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromMilliseconds(100),
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-        })
-        .Build();
-
-    static WriteOutcome NotStarted { get; } = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
 
     public async Task<ReadOutcome> ReadAsync(RecordRead read, CancellationToken cancellationToken)
     {
@@ -143,7 +122,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         var seenAt = _time.GetUtcNow();
         if (await AccountAsync(cancellationToken) is { } mismatch) return (null, seenAt, mismatch);
         if (Quiet() is { } until) return (null, seenAt, new Failure("RATE_LIMITS", until, null));
-        var exchange = await TryAsync(_reads, token =>
+        var exchange = await Resending.ReadAsync(token =>
         {
             seenAt = _time.GetUtcNow();
             return SendAsync(make, DateTimeOffset.MaxValue, token);
@@ -278,7 +257,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
     async Task<Failure?> AccountAsync(CancellationToken cancellationToken)
     {
         if (_system.Binding is not { } bound || _account == 1) return null;
-        var exchange = await TryAsync(_reads, token => SendAsync(() => Message(HttpMethod.Get, "/account-info/v3/details", null), DateTimeOffset.MaxValue, token), cancellationToken);
+        var exchange = await Resending.ReadAsync(token => SendAsync(() => Message(HttpMethod.Get, "/account-info/v3/details", null), DateTimeOffset.MaxValue, token), cancellationToken);
         if (Read(exchange) is { } failed) return failed;
         var portal = HubSpotAnswers.IdOf(((Exchange.Answered)exchange).Body, "portalId");
         if (portal != bound) return new Failure("other-account", null, $"The credentials lead to the HubSpot account {portal}, and the system is bound to {bound}. Correct 'auth' or 'binding'.");
@@ -314,19 +293,6 @@ public sealed partial class HubSpotConnector : IRecordConnector
         return message;
     }
 
-    // Given up between two attempts, nothing was sent; of rows that were sent before, the outcome must not be lost.
-    static async Task<Exchange> TryAsync(ResiliencePipeline<Exchange> pipeline, Func<CancellationToken, Task<Exchange>> send, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await pipeline.ExecuteAsync(async token => await send(token), cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            return new Exchange.NotSent(Cancelled);
-        }
-    }
-
     async Task<Exchange> SendAsync(Func<HttpRequestMessage> make, DateTimeOffset startBefore, CancellationToken cancellationToken)
     {
         try
@@ -335,7 +301,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         }
         catch (OperationCanceledException)
         {
-            return new Exchange.NotSent(Cancelled);
+            return new Exchange.NotSent(Codes.Cancelled);
         }
         try
         {
@@ -347,7 +313,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Thrown only while signing in or before: what was sent is told by its exchange.
-            return new Exchange.NotSent(Cancelled);
+            return new Exchange.NotSent(Codes.Cancelled);
         }
         finally
         {

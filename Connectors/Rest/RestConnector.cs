@@ -9,8 +9,6 @@ using OrleansCrm.Connectors.Http;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using Polly;
-using Polly.Retry;
 
 namespace OrleansCrm.Connectors.Rest;
 
@@ -31,9 +29,6 @@ public sealed class RestConnector : IRecordConnector
     readonly RestSignIn _signIn;
     readonly SemaphoreSlim _free;
 
-    // What was not sent may be sent again at once; what changes nothing may be asked again. Anything longer is the engine's.
-    readonly ResiliencePipeline<Exchange> _writes;
-    readonly ResiliencePipeline<Exchange> _reads;
 
     public RestConnector(HubDefinition hub, SystemDefinition system, ISecretResolver secrets, TimeProvider time)
         : this(hub, system, secrets, time, null)
@@ -52,8 +47,6 @@ public sealed class RestConnector : IRecordConnector
         _free = new SemaphoreSlim(_rest.Parallel * Math.Max(1, system.Budget.Concurrency));
         _client = Outbound.Client(_rest.AllowPrivate, _rest.Parallel * Math.Max(1, system.Budget.Concurrency), resolve);
         _signIn = new RestSignIn(_rest.Auth, secrets, _client, _rest.Timeout, time);
-        _writes = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" });
-        _reads = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" } or Exchange.Lost { Code: "connection-broken" } or Exchange.Answered { Status: 500 or 502 or 504 });
         Capabilities = new ConnectorCapabilities
         {
             RequestTimeout = _rest.Timeout,
@@ -76,22 +69,11 @@ public sealed class RestConnector : IRecordConnector
         records.Rest.List?.Has("since") == true,
         records.Mapping.CreationKey);
 
-    static ResiliencePipeline<Exchange> Pipeline(Predicate<Exchange> again) => new ResiliencePipelineBuilder<Exchange>()
-        .AddRetry(new RetryStrategyOptions<Exchange>
-        {
-            ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is { } exchange && again(exchange)),
-            MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromMilliseconds(100),
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-        })
-        .Build();
-
     public async Task<ImmutableArray<WriteOutcome>> WriteAsync(RecordCall call, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(call);
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         try
         {
             var options = new ParallelOptions { MaxDegreeOfParallelism = _rest.Parallel, CancellationToken = cancellationToken };
@@ -103,8 +85,6 @@ public sealed class RestConnector : IRecordConnector
         }
         return [.. outcomes];
     }
-
-    static WriteOutcome NotStarted { get; } = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
 
     async Task<WriteOutcome> WriteAsync(RecordWrite write, ImmutableDictionary<string, string> references, CancellationToken cancellationToken)
     {
@@ -118,10 +98,10 @@ public sealed class RestConnector : IRecordConnector
         }
         var bytes = body is null ? null : JsonSerializer.SerializeToUtf8Bytes(body);
         var path = request.Fill(place => place switch { "id" => write.ExternalId, "key" => write.CreationKey, _ => null });
-        var exchange = await _writes.ExecuteAsync(async token => await SendAsync(Make, RecordMax, write.StartBefore, token), cancellationToken);
+        var exchange = await Resending.WriteAsync(token => SendAsync(Make, RecordMax, write.StartBefore, token), cancellationToken);
         return exchange switch
         {
-            Exchange.NotSent { Code: "cancelled" or DeliveryMachine.NotStartedCode } => NotStarted,
+            Exchange.NotSent { Code: Codes.Cancelled or DeliveryMachine.NotStartedCode } => DeliveryMachine.NotStarted,
             Exchange.NotSent unsent => new WriteOutcome.Transient(unsent.Code),
             Exchange.Lost lost => new WriteOutcome.Ambiguous(lost.Code),
             Exchange.Answered answer => await OutcomeAsync(records, write, answer, cancellationToken),
@@ -233,7 +213,7 @@ public sealed class RestConnector : IRecordConnector
 
         var seenAt = _time.GetUtcNow();
         var path = request.Fill(place => place switch { "id" => id, "key" => key, _ => null });
-        var exchange = await _reads.ExecuteAsync(async token =>
+        var exchange = await Resending.ReadAsync(async token =>
         {
             seenAt = _time.GetUtcNow();
             return await SendAsync(() => Message(request.Method, path), RecordMax, DateTimeOffset.MaxValue, token);
@@ -273,7 +253,7 @@ public sealed class RestConnector : IRecordConnector
         if (AddressOf(records, request, list, page) is not { } address) return new ListOutcome.Refused("page-elsewhere", "The next page leads to another server. " + fix);
 
         var seenAt = _time.GetUtcNow();
-        var exchange = await _reads.ExecuteAsync(async token =>
+        var exchange = await Resending.ReadAsync(async token =>
         {
             seenAt = _time.GetUtcNow();
             return await SendAsync(() => Message(request.Method, address), PageMax, DateTimeOffset.MaxValue, token);

@@ -9,8 +9,6 @@ using OrleansCrm.Connectors.Http;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using Polly;
-using Polly.Retry;
 
 namespace OrleansCrm.Connectors.Salesforce;
 
@@ -52,9 +50,6 @@ public sealed class SalesforceConnector : IRecordConnector
     readonly Lock _lock = new();
     readonly Dictionary<string, (ImmutableHashSet<string> Names, DateTimeOffset Since)> _missing = new(StringComparer.Ordinal);
 
-    // What was not sent may be sent again at once; what changes nothing may be asked again. Anything longer is the engine's.
-    readonly ResiliencePipeline<Exchange> _writes = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" });
-    readonly ResiliencePipeline<Exchange> _reads = Pipeline(static e => e is Exchange.NotSent { Code: "no-connection" or "connection-broken" } or Exchange.Lost { Code: "connection-broken" } or Exchange.Answered { Status: 500 or 502 or 504 });
 
     public SalesforceConnector(HubDefinition hub, SystemDefinition system, ISecretResolver secrets, TimeProvider time)
         : this(hub, system, secrets, time, null)
@@ -88,19 +83,6 @@ public sealed class SalesforceConnector : IRecordConnector
 
     public ConnectorCapabilities Capabilities { get; }
 
-    static ResiliencePipeline<Exchange> Pipeline(Predicate<Exchange> again) => new ResiliencePipelineBuilder<Exchange>()
-        .AddRetry(new RetryStrategyOptions<Exchange>
-        {
-            ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is { } exchange && again(exchange)),
-            MaxRetryAttempts = 2,
-            Delay = TimeSpan.FromMilliseconds(100),
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-        })
-        .Build();
-
-    static WriteOutcome NotStarted { get; } = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
-
     /// <summary>A record that is to be written.</summary>
     /// <param name="At">Its place in the call.</param>
     sealed record Row(int At, RecordWrite Write, JsonObject? Body);
@@ -109,7 +91,7 @@ public sealed class SalesforceConnector : IRecordConnector
     {
         ArgumentNullException.ThrowIfNull(call);
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         var rows = new List<Row>(call.Writes.Length);
         for (var i = 0; i < call.Writes.Length; i++)
         {
@@ -195,10 +177,10 @@ public sealed class SalesforceConnector : IRecordConnector
             _ => null,
         };
         var startBefore = rows.Min(r => r.Write.StartBefore);
-        var exchange = await _writes.ExecuteAsync(async token => await SendAsync(() => query is null ? Message(method, path, body) : Message("POST", $"{_base}/composite", Composite(method, path, body!, query)), startBefore, token), cancellationToken);
+        var exchange = await Resending.WriteAsync(token => SendAsync(() => query is null ? Message(method, path, body) : Message("POST", $"{_base}/composite", Composite(method, path, body!, query)), startBefore, token), cancellationToken);
         var (told, held, failed) = exchange switch
         {
-            Exchange.NotSent { Code: "cancelled" or DeliveryMachine.NotStartedCode } => (null, null, NotStarted),
+            Exchange.NotSent { Code: Codes.Cancelled or DeliveryMachine.NotStartedCode } => (null, null, DeliveryMachine.NotStarted),
 
             // No record is to blame: all wait until somebody has put it right.
             Exchange.NotSent { Code: SalesforceSignIn.BoundElsewhere } unsent => (null, null, new WriteOutcome.Throttled(_time.GetUtcNow() + SalesforceMeanings.UsedUpWait, unsent.Code)),
@@ -330,7 +312,7 @@ public sealed class SalesforceConnector : IRecordConnector
     {
         var body = (JsonObject)row.Body!.DeepClone();
         body.Remove(_definition.KeyField);
-        var exchange = await _writes.ExecuteAsync(async token => await SendAsync(() => Message("PATCH", $"{_base}/sobjects/{records.Object}/{_definition.KeyField}/{Uri.EscapeDataString(key)}", body), row.Write.StartBefore, token), cancellationToken);
+        var exchange = await Resending.WriteAsync(token => SendAsync(() => Message("PATCH", $"{_base}/sobjects/{records.Object}/{_definition.KeyField}/{Uri.EscapeDataString(key)}", body), row.Write.StartBefore, token), cancellationToken);
         switch (exchange)
         {
             // The refusal that brought us here still stands: nothing was done.
@@ -400,7 +382,7 @@ public sealed class SalesforceConnector : IRecordConnector
     async Task<(JsonElement Body, DateTimeOffset SeenAt, QueryFailure? Failed)> GetAsync(string path, CancellationToken cancellationToken)
     {
         var seenAt = _time.GetUtcNow();
-        var exchange = await _reads.ExecuteAsync(async token =>
+        var exchange = await Resending.ReadAsync(async token =>
         {
             seenAt = _time.GetUtcNow();
             return await SendAsync(() => Message("GET", path, null), DateTimeOffset.MaxValue, token);

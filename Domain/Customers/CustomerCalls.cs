@@ -96,7 +96,7 @@ public enum EditOutcome
 [GenerateSerializer, Immutable, Alias("crm.OfferAnswer")]
 public sealed record OfferAnswer(EditOutcome Outcome, long Revision, ImmutableArray<FieldOutcome> Fields, string? Reason = null) : CustomerAnswer;
 
-/// <param name="OverruledBy">The system whose claim holds instead; null: this claim is golden.</param>
+/// <param name="OverruledBy">The system whose claim holds instead, be it the same that said something else later; <c>hub</c>: no claim holds. Null: this value is golden.</param>
 [GenerateSerializer, Immutable, Alias("crm.FieldOutcome")]
 public readonly record struct FieldOutcome(string Field, string? OverruledBy);
 

@@ -942,11 +942,7 @@ public sealed partial class CustomerDecision
             }
             var applied = IsTaken(linkId, edit.Id);
             var fields = ImmutableArray.CreateBuilder<FieldOutcome>(edit.Fields.Length);
-            foreach (var field in edit.Fields)
-            {
-                var golden = customer.Golden.Get(field.Field);
-                fields.Add(new(field.Field, golden is null || golden.LinkId == linkId || golden.Value == field.Value ? null : customer.Link(golden.LinkId)?.System ?? "hub"));
-            }
+            foreach (var field in edit.Fields) fields.Add(new(field.Field, OverruledBy(customer, linkId, field)));
             _answers.Add((ticket, new OfferAnswer(applied ? EditOutcome.Applied : EditOutcome.Unchanged, applied ? revision : _before?.Revision ?? revision, fields.MoveToImmutable())));
         }
         foreach (var (ticket, linkId, answer) in _ends)
@@ -958,6 +954,17 @@ public sealed partial class CustomerDecision
             if (told is EndAnswer.Settled { MoreToWrite: false } && plan is LinkPlan.Park park) told = new EndAnswer.Parked(park.Fields, park.Reason, park.Advice, false);
             _answers.Add((ticket, told));
         }
+    }
+
+    /// <summary>The system whose claim holds instead of what was said, be it the same that said something else later; the hub itself where no claim holds. Null: it is golden.</summary>
+    string? OverruledBy(Customer customer, string linkId, FieldEdit said)
+    {
+        if (customer.Golden.Get(said.Field) is not { } golden) return said.Value.IsBlank ? null : "hub";
+        if (golden.Value == said.Value) return null;
+
+        // Members come from many systems, and a reference is golden as the customer to whom it leads: there who speaks tells more than what.
+        var isOther = _type.Field(said.Field) is { } field && (field.Policy.Strategy == Strategy.Set || Referring.Refers(field)) && golden.LinkId == linkId;
+        return isOther ? null : customer.Link(golden.LinkId)?.System ?? "hub";
     }
 
     bool IsTaken(string linkId, string editId)

@@ -10,7 +10,8 @@ public sealed partial class DeliveryMachine
     /// <summary>Code of a write that was dropped before its call; safe to answer, since nothing was sent.</summary>
     public const string NotStartedCode = "not-started";
 
-    static readonly WriteOutcome NotStarted = new WriteOutcome.Transient(NotStartedCode);
+    /// <summary>The outcome of a write whose call was never made.</summary>
+    public static WriteOutcome NotStarted { get; } = new WriteOutcome.Transient(NotStartedCode);
 
     readonly SortedDictionary<long, HeldWrite> _held = [];
     readonly int[] _heldBy = new int[PriorityTurns.Levels];

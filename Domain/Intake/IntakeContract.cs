@@ -7,9 +7,14 @@ namespace OrleansCrm.Domain.Intake;
 public abstract record IntakeMessage
 {
     /// <param name="Ticket">Chosen by the shell, never used twice; given back with the one answer.</param>
+    /// <param name="ReceivedAt">When the hub first took it: for one that was parked, then. Where the source tells no time, this one counts.</param>
     /// <param name="FreshCustomerId">The id of the customer that the edit founds if it has to; never used before.</param>
     /// <param name="Mapped">What the mapping into the hub's words made of it: to be refused or parked; null: all of it could be brought over.</param>
-    public sealed record Receive(long Ticket, Edit Edit, DateTimeOffset ReceivedAt, string FreshCustomerId, IntakeVerdict? Mapped = null) : IntakeMessage;
+    public sealed record Receive(long Ticket, Edit Edit, DateTimeOffset ReceivedAt, string FreshCustomerId, IntakeVerdict? Mapped = null) : IntakeMessage
+    {
+        /// <summary>The time of this step. Later than <see cref="ReceivedAt"/> only for an edit that was parked and is taken up again.</summary>
+        public DateTimeOffset Now { get; init; } = ReceivedAt;
+    }
 
     /// <summary>What the store holds of each source record of a look-up.</summary>
     public sealed record LookedUp(long LookUpId, ImmutableArray<RecordFound> Records) : IntakeMessage;

@@ -50,7 +50,7 @@ public sealed class IntakeMachine
         {
             case IntakeMessage.Receive receive: Receive(receive, hub, effects); break;
             case IntakeMessage.LookedUp found: LookedUp(found, hub, effects); break;
-            case IntakeMessage.KeysLookedUp found: KeysLookedUp(found, effects); break;
+            case IntakeMessage.KeysLookedUp found: KeysLookedUp(found, hub, effects); break;
             case IntakeMessage.LookUpFailed failed: LookUpFailed(failed, effects); break;
             case IntakeMessage.Answered answered: Answered(answered, hub, effects); break;
             case IntakeMessage.ParkStored stored: ParkStored(stored, effects); break;
@@ -71,13 +71,13 @@ public sealed class IntakeMachine
             return;
         }
 
-        if (hub.Planted == PlantedFault.ClampTheFuture && edit.Time > receive.ReceivedAt) edit = edit with { Time = receive.ReceivedAt };
-        var work = new Work(receive.Ticket, edit, receive.ReceivedAt, receive.FreshCustomerId, counters) { References = ReferencesOf(edit, hub) };
+        if (hub.Planted == PlantedFault.ClampTheFuture && edit.Time > receive.Now) edit = edit with { Time = receive.Now };
+        var work = new Work(receive.Ticket, edit, receive.ReceivedAt, receive.FreshCustomerId, counters) { Now = receive.Now, References = ReferencesOf(edit, hub) };
         _works.Add(work.Ticket, work);
         counters.InFlight++;
 
         // What could not even be mapped is refused for that; and refused goes before parked, whoever says so.
-        var verdict = receive.Mapped as IntakeVerdict.Refuse ?? IntakeRules.Judge(hub, edit, receive.ReceivedAt, _options.EditSizeMax);
+        var verdict = receive.Mapped as IntakeVerdict.Refuse ?? IntakeRules.Judge(hub, edit, receive.Now, _options.EditSizeMax);
         switch (verdict is IntakeVerdict.Refuse ? verdict : receive.Mapped ?? verdict)
         {
             case IntakeVerdict.Refuse refuse: Refuse(work, refuse.Reason, refuse.Advice, effects); break;
@@ -195,15 +195,38 @@ public sealed class IntakeMachine
             else
             {
                 line.Keys = hub.RecordType(leader.Edit.RecordType) is { } type ? IdentityKey.AllOf(type, leader.Edit) : [];
-                if (line.Keys.Length == 0 || hub.Planted == PlantedFault.FoundWithoutKeys) Offer(leader, leader.FreshCustomerId, adopt: true, effects);
-                else _askKeys.Enqueue(line);
-                return;
+                if (line.Keys.Length > 0 && hub.Planted != PlantedFault.FoundWithoutKeys)
+                {
+                    _askKeys.Enqueue(line);
+                    return;
+                }
+                if (!MayBeOurs(leader, hub))
+                {
+                    Offer(leader, leader.FreshCustomerId, adopt: true, effects);
+                    return;
+                }
+                line.Dequeue();
+                ParkAsOurs(leader, hub, effects);
             }
         }
         Close(line);
     }
 
-    void KeysLookedUp(IntakeMessage.KeysLookedUp message, ICollection<IntakeEffect> effects)
+    /// <summary>Whether a create of ours may have made the record, whose receipt is still to come: nobody is founded on it until none can be under way.</summary>
+    static bool MayBeOurs(Work work, HubDefinition hub)
+    {
+        if (work.Edit.Actor.Kind != ActorKind.Hub || work.Edit.CreationKey is not null) return false;
+        if (hub.System(work.Edit.Source.System) is not { Mode: SystemMode.Live } system) return false;
+
+        // By its own time it may be long over, as in a first backfill; else what counts is how long it has been kept here.
+        if (work.Now - work.ReceivedAt >= system.MaxCallTime) return false;
+        return work.Edit.Time is not { } time || work.Now - time < system.MaxCallTime + system.ClockTolerance;
+    }
+
+    void ParkAsOurs(Work work, HubDefinition hub, ICollection<IntakeEffect> effects) =>
+        Park(work, new(EditOutcome.Parked, null, 0, [], ParkReason.OwnCreate, ParkReason.AdviceFor(ParkReason.OwnCreate)), hub, effects);
+
+    void KeysLookedUp(IntakeMessage.KeysLookedUp message, HubDefinition hub, ICollection<IntakeEffect> effects)
     {
         if (_keys is not { } lookUp || lookUp.Id != message.LookUpId) return;
         _keys = null;
@@ -221,6 +244,11 @@ public sealed class IntakeMachine
             else if (line.Keys.Select(k => _founding.GetValueOrDefault(k)).FirstOrDefault(l => l is not null) is { } founder)
             {
                 founder.AskAgain.Add(line);     // the same person from two systems in one import: look again when the first one is there
+            }
+            else if (MayBeOurs(line.Works.Peek(), hub))
+            {
+                ParkAsOurs(line.Dequeue(), hub, effects);
+                Lead(line);
             }
             else
             {
@@ -500,6 +528,8 @@ public sealed class IntakeMachine
         public Edit Edit { get; } = edit;
 
         public DateTimeOffset ReceivedAt { get; } = receivedAt;
+
+        public DateTimeOffset Now { get; init; }
 
         public string FreshCustomerId { get; } = freshCustomerId;
 

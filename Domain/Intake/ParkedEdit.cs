@@ -1,3 +1,5 @@
+using OrleansCrm.Domain.Definitions;
+
 namespace OrleansCrm.Domain.Intake;
 
 /// <summary>An edit that is well-formed but cannot be taken now, kept whole until a person decides.</summary>
@@ -8,6 +10,23 @@ public sealed record ParkedEdit(string Id, Edit Edit, string Reason, string Advi
 {
     /// <summary>An edit's id is unique in its system only.</summary>
     public static string IdOf(Edit edit) => $"{edit.Source.System}/{edit.Id}";
+}
+
+/// <summary>Which of the edits that wait for nothing but time can be taken up again.</summary>
+public static class ParkedEdits
+{
+    /// <summary>Whether it has waited long enough. One that waits for our receipt can be taken sooner, once its record has a customer.</summary>
+    public static bool IsDue(ParkedEdit parked, HubDefinition hub, DateTimeOffset now) => parked.Reason switch
+    {
+        ParkReason.FutureTime => parked.Edit.Time <= now + hub.FutureTolerance && (parked.Edit.Since is not { } since || since <= now + hub.FutureTolerance),
+        ParkReason.OwnCreate => hub.System(parked.Edit.Source.System) is not { Mode: SystemMode.Live } system || now - parked.ParkedAt >= system.MaxCallTime,
+        _ => false,
+    };
+
+    /// <summary>The message that takes it in again.</summary>
+    /// <remarks>It was said when it was first accepted, and must not win over what was said while it was parked; one from the future is said when its time has come.</remarks>
+    public static IntakeMessage.Receive Release(ParkedEdit parked, long ticket, string freshCustomerId, DateTimeOffset now) =>
+        new(ticket, parked.Edit, parked.Reason == ParkReason.FutureTime ? now : parked.ParkedAt, freshCustomerId) { Now = now };
 }
 
 /// <summary>Why an edit is parked.</summary>
@@ -22,11 +41,15 @@ public static class ParkReason
     /// <summary>A mapping could not be resolved: a user or value without a row in its crosswalk, a reference that leads nowhere.</summary>
     public const string UnresolvedMapping = "unresolved-mapping";
 
+    /// <summary>It is under our mark and tells of a record that nobody holds: a create of ours may have made it, whose receipt is still to come.</summary>
+    public const string OwnCreate = "own-create";
+
     /// <summary>What to do about an edit that its customer could not take.</summary>
     /// <param name="reason">The customer's code; null: it told none.</param>
     public static string AdviceFor(string? reason) => reason switch
     {
         null or UnresolvedMapping => "Add the missing row to the crosswalk, or the missing record, then release the edit.",
+        OwnCreate => "Nothing: it is taken as soon as the receipt of our create has come, at the latest after the longest call time of its system.",
         _ => $"The customer could not take the edit ({reason}). Remove the cause, then release the edit.",
     };
 }

@@ -45,7 +45,6 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     /// <summary>Links whose time from commit to receipt is measured at once.</summary>
     const int MeasuredMax = 50_000;
 
-    static readonly WriteOutcome NotStarted = new WriteOutcome.Transient(DeliveryMachine.NotStartedCode);
 
     readonly DeliveryLane _lane;
     readonly LaneDivision _division;
@@ -438,7 +437,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     async Task CallAsync(DeliveryEffect.Call call)
     {
         var outcomes = new WriteOutcome[call.Writes.Length];
-        Array.Fill(outcomes, NotStarted);
+        Array.Fill(outcomes, DeliveryMachine.NotStarted);
         try
         {
             await Task.Run(() => CallAsync(call, outcomes));

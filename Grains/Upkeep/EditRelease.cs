@@ -10,11 +10,11 @@ sealed class EditRelease(OutgoingParts parts, CustomerAsks customers)
 {
     /// <returns>What became of it. <see cref="IntakeAnswer.TryAgain"/>: it stays parked as it is.</returns>
     /// <exception cref="Domain.Storage.StoreUnavailableException">The store could not be asked; it stays parked as it is.</exception>
-    public async Task<IntakeAnswer> TakeAsync(Edit edit, CancellationToken cancellationToken)
+    public async Task<IntakeAnswer> TakeAsync(ParkedEdit parked, CancellationToken cancellationToken)
     {
         var machine = new IntakeMachine(new());
         var now = parts.Clock.Now;
-        var next = new Queue<IntakeMessage>([new IntakeMessage.Receive(1, edit, now, CustomerIds.Fresh(now, parts.Chance))]);
+        var next = new Queue<IntakeMessage>([ParkedEdits.Release(parked, 1, CustomerIds.Fresh(now, parts.Chance), now)]);
         var effects = new List<IntakeEffect>();
         while (next.TryDequeue(out var message))
         {

@@ -325,10 +325,11 @@ sealed class UpkeepRun : ILocalRun
         while (true)
         {
             var page = await _parts.Store.ListParkedEditsAsync(null, after, PageMax, _stopping.Token);
-            foreach (var parked in page.Where(p => p.Reason == ParkReason.FutureTime && p.Edit.Time <= now + hub.FutureTolerance))
+            var known = await KnownAsync(page);
+            foreach (var parked in page.Where(p => ParkedEdits.IsDue(p, hub, now) || known.Contains(p.Edit.Source)))
             {
                 _parts.Metrics.UpkeepAsked("parked-edit");
-                var answer = await release.TakeAsync(parked.Edit, _stopping.Token);
+                var answer = await release.TakeAsync(parked, _stopping.Token);
                 if (answer is not IntakeAnswer.Done { Outcome: not EditOutcome.Parked } done) continue;
                 await _parts.Store.RemoveParkedEditAsync(parked.Id, _stopping.Token);
                 _logger.ParkedEditTaken(parked.Id, done.Outcome.ToString());
@@ -337,6 +338,15 @@ sealed class UpkeepRun : ILocalRun
             after = page[^1].Id;
         }
         _parkedAt = now + (after is null ? ParkedEvery : ManyParkedEvery);
+    }
+
+    /// <summary>Of the records that wait for a receipt of ours, those that have a customer by now.</summary>
+    async Task<HashSet<SourceRecord>> KnownAsync(ImmutableArray<ParkedEdit> page)
+    {
+        ImmutableArray<SourceRecord> waiting = [.. page.Where(p => p.Reason == ParkReason.OwnCreate).Select(p => p.Edit.Source).Distinct()];
+        if (waiting.IsEmpty) return [];
+        var found = await _parts.Store.LookUpRecordsAsync(waiting, _stopping.Token);
+        return [.. found.Where(f => f.CustomerId is not null || f.Suppressed).Select(f => f.Record)];
     }
 
     // ---- the journal's length ------------------------------------------------------------------------------------

@@ -48,6 +48,21 @@ sealed partial class World
         StepIntake(silo, new IntakeMessage.Receive(ticket, post.Edit, ClockOf(silo), fresh));
     }
 
+    /// <summary>What has waited long enough, or whose record has a customer by now, is taken in again; the next look takes what fails.</summary>
+    void ReleaseEdits(Silo silo)
+    {
+        foreach (var parked in _store.Parked.Values.ToArray())
+        {
+            // What a false clock dated into the future stays where it is: nobody here says that it is true.
+            if (parked.Reason != ParkReason.OwnCreate) continue;
+            if (!ParkedEdits.IsDue(parked, silo.Hub, ClockOf(silo)) && _store.HolderOf(parked.Edit.Source) is null) continue;
+            var ticket = ++_lastTicket;
+            silo.Releases.Add(ticket, parked);
+            var fresh = string.Create(CultureInfo.InvariantCulture, $"cus_{++_customers:D4}");
+            StepIntake(silo, ParkedEdits.Release(parked, ticket, fresh, ClockOf(silo)));
+        }
+    }
+
     void StepIntake(Silo silo, IntakeMessage message)
     {
         var from = _intakeEffects.Count;
@@ -98,6 +113,12 @@ sealed partial class World
 
     void AnswerPost(Silo silo, IntakeEffect.Answer answer)
     {
+        if (silo.Releases.Remove(answer.Ticket, out var parked))
+        {
+            if (_story is not null) Tell($"the parked {parked.Edit.Id} of {parked.Edit.Source} is taken in again: {answer.Value}");
+            if (answer.Value is IntakeAnswer.Done { Outcome: not EditOutcome.Parked } taken) _store.Unpark(parked.Id, taken);
+            return;
+        }
         if (!silo.Posts.Remove(answer.Ticket, out var post)) return;
         if (Trouble(_plan.Troubles.LostMessagePercent)) return;
         if (_story is not null) Tell($"intake {silo.Index} answers {post.Edit.Source} {post.Edit.Id}: {answer.Value switch { IntakeAnswer.Done d => $"{d.Outcome} {d.Reason} in {d.CustomerId}#{d.Revision}", IntakeAnswer.TryAgain t => $"try again ({t.Reason})", _ => "?" }}");

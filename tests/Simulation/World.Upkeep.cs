@@ -68,6 +68,7 @@ sealed partial class World
         {
             if (!silo.Alive || silo.FrozenUntil > _clock.Now) continue;
             LearnTime(silo);
+            ReleaseEdits(silo);
             foreach (var slot in silo.Deliveries)
             {
                 if (slot is null) continue;

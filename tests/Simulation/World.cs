@@ -175,7 +175,7 @@ sealed partial class World : IDisposable
             var until = _clock.Now + UpkeepEvery;
             while (_agenda.NextAt <= until && _events < EventsMax) Step();
             _clock.MoveTo(until);
-            quiet = before == (_store.Entries, _callsStarted, _postsUnanswered, SavesSoFar()) && _postsUnanswered == 0 ? quiet + 1 : 0;
+            quiet = before == (_store.Entries, _callsStarted, _postsUnanswered, SavesSoFar()) && _postsUnanswered == 0 && !WaitsForReceipts() ? quiet + 1 : 0;
             if (quiet < 2 || sweptLast) continue;
             sweeps = sweptLast = true;
             quiet = 0;
@@ -183,6 +183,15 @@ sealed partial class World : IDisposable
     }
 
     int _rounds;
+
+    bool WaitsForReceipts()
+    {
+        foreach (var parked in _store.Parked.Values)
+        {
+            if (parked.Reason == ParkReason.OwnCreate) return true;
+        }
+        return false;
+    }
 
     int SavesSoFar()
     {

@@ -16,7 +16,7 @@ static class SalesforceKeys
     public static readonly Key<string> ApiVersion = new("apiVersion", new TextKind("a version from 52 to 99", 4, @"^(5[2-9]|[6-9]\d)(\.0)?$"), "Version of the API.", "62.0", Say.Limit(Usual.ApiVersion));
     public static readonly Key<TimeSpan> Timeout = new("timeout", new DurationKind(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)), "The longest that one request may take.", "20s", Duration.Say(Usual.Timeout));
     public static readonly Key<bool> AllowPrivate = new("allowPrivate", new YesNoKind(), SettingKinds.AllowsPrivate, "true", "false");
-    public static readonly Key<string> KeyField = new("key", new TextKind("a field's name", 80, "^[A-Za-z][A-Za-z0-9_]*$"), "The external id field that carries creation keys, on every object that is created.", "Hub_Key__c", Usual.KeyField);
+    public static readonly Key<string> KeyField = new("keyField", new TextKind("a field's name", 80, "^[A-Za-z][A-Za-z0-9_]*$"), "The external id field that carries creation keys, on every object that is created.", "Hub_Key__c", Usual.KeyField);
     public static readonly Key<string> Client = new("client", new TextKind("letters, digits and hyphens", 40, "^[A-Za-z0-9-]+$"), "The name under which the hub's writes come back in change events.", "acme-hub", Usual.Client);
     public static readonly Key<bool> AssignmentRules = new("assignmentRules", new YesNoKind(), "Whether assignment rules may give new leads and accounts another owner than the hub does.", "true", "false");
     public static readonly Key<bool> AllowDuplicates = new("allowDuplicates", new YesNoKind(), "Whether records are saved although a duplicate rule that only alerts finds others.", "true", "false");

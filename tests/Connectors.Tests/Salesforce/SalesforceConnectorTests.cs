@@ -335,6 +335,24 @@ public sealed class SalesforceConnectorTests
     }
 
     [Fact]
+    public void The_field_that_carries_creation_keys_has_the_name_that_the_definition_gives_it()
+    {
+        var result = HubDefinitionReader.Read("""
+            hub: test
+            recordTypes: { person: { fields: { email: email } } }
+            systems:
+              crm:
+                connector: salesforce
+                settings: { instanceUrl: https://acme.my.salesforce.com, keyField: CrmKey__c }
+                auth: { clientId: env:ID, clientSecret: env:S }
+                mappings: { Contact: { recordType: person, fields: { email: Email } } }
+            """);
+
+        Assert.Empty(result.Errors);
+        Assert.Equal("CrmKey__c", result.Definition!.System("crm")!.Salesforce!.KeyField);
+    }
+
+    [Fact]
     public void The_definition_says_what_is_wrong_with_its_settings()
     {
         var result = HubDefinitionReader.Read("""
@@ -343,13 +361,13 @@ public sealed class SalesforceConnectorTests
             systems:
               crm:
                 connector: salesforce
-                settings: { instanceUrl: https://acme.my.salesforce.com, apiVersion: 12, keyField: X }
+                settings: { instanceUrl: https://acme.my.salesforce.com, apiVersion: 12, keyFeld: X }
                 auth: { flow: jwtBearer, clientId: env:ID, clientSecret: env:S }
                 mappings: { Contact: { recordType: person, fields: { email: Email } } }
             """);
 
         var text = string.Join('\n', result.Errors.Select(e => e.ToString()));
-        Assert.Contains("keyField", text, StringComparison.Ordinal);
+        Assert.Contains("keyFeld", text, StringComparison.Ordinal);
         Assert.Contains("52 to 99", text, StringComparison.Ordinal);
         Assert.Contains("'privateKey' is missing", text, StringComparison.Ordinal);
         Assert.Contains("'clientSecret' means nothing", text, StringComparison.Ordinal);

@@ -19,7 +19,7 @@ static class Given
                 new FieldDefinition { Name = "friend", Type = FieldType.Reference, To = ["person"] },
             ])
         { IdentityKeys = ["email", "taxid"] };
-        return new([person], [System("hubspot", "contacts"), System("salesforce", "Lead", "Contact")]) { Planted = planted };
+        return new([person], [System("hubspot", SystemMode.Live, "contacts"), System("salesforce", SystemMode.Observe, "Lead", "Contact")]) { Planted = planted };
     }
 
     public static SourceRecord Contact(string id) => new("hubspot", "contacts", id);
@@ -43,6 +43,6 @@ static class Given
         Into = into,
     };
 
-    static SystemDefinition System(string name, params string[] objects) =>
-        new(name, "sim", [.. objects.Select(o => new MappingDefinition("person", o, ImmutableArray<FieldMapping>.Empty))]);
+    static SystemDefinition System(string name, SystemMode mode, params string[] objects) =>
+        new(name, "sim", [.. objects.Select(o => new MappingDefinition("person", o, ImmutableArray<FieldMapping>.Empty))]) { Mode = mode };
 }

@@ -1,4 +1,5 @@
 using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;
 using Xunit;
 using static OrleansCrm.Domain.Tests.Intake.Given;
@@ -50,6 +51,74 @@ public sealed class IntakeMachineTests
         Receive(Change(Contact("1"), "name", "Ada"));
 
         Assert.Equal(("fresh_1", true), Offered(LookedUp(Contact("1"), null)));
+    }
+
+    [Theory]
+    [InlineData("name")]
+    [InlineData("email")]
+    public void Nobody_is_founded_on_a_record_that_a_create_of_ours_may_have_made_and_whose_receipt_is_still_to_come(string field)
+    {
+        Receive(Ours(Contact("1"), field) with { Time = null });
+
+        var effects = FoundNobody(field);
+
+        var parked = Assert.IsType<IntakeEffect.Park>(Assert.Single(effects)).Parked;
+        Assert.Equal((ParkReason.OwnCreate, Noon), (parked.Reason, parked.ParkedAt));
+        Assert.Equal(EditOutcome.Parked, Done(Step(new IntakeMessage.ParkStored(1, true))).Outcome);
+    }
+
+    [Theory]
+    [InlineData("name")]
+    [InlineData("email")]
+    public void What_was_parked_for_our_receipt_founds_a_customer_once_no_create_of_ours_can_be_under_way(string field)
+    {
+        var parked = new ParkedEdit("1", Ours(Contact("1"), field) with { Time = null }, ParkReason.OwnCreate, "", Noon);
+        var longest = Hub().System("hubspot")!.MaxCallTime;
+        Assert.False(ParkedEdits.IsDue(parked, Hub(), Noon + longest - TimeSpan.FromTicks(1)));
+        Assert.True(ParkedEdits.IsDue(parked, Hub(), Noon + longest));
+
+        Step(ParkedEdits.Release(parked, ++_lastTicket, "fresh_1", Noon + longest));
+
+        var offer = Assert.IsType<IntakeEffect.Offer>(Assert.Single(FoundNobody(field)));
+        Assert.Equal(("fresh_1", true, Noon), (offer.CustomerId, offer.Call.Adopt, offer.Call.ReceivedAt));
+    }
+
+    [Fact]
+    public void What_our_account_did_longer_ago_than_a_call_can_take_founds_a_customer_at_once()
+    {
+        var system = Hub().System("hubspot")!;
+        Receive(Ours(Contact("1"), "name") with { Time = Noon - system.MaxCallTime - system.ClockTolerance });
+
+        Assert.Equal(("fresh_1", true), Offered(LookedUp(Contact("1"), null)));
+    }
+
+    [Fact]
+    public void In_a_system_that_the_hub_does_not_write_to_nothing_waits_for_a_receipt()
+    {
+        Receive(Ours(Lead("1"), "name"));
+
+        Assert.Equal(("fresh_1", true), Offered(LookedUp(Lead("1"), null)));
+    }
+
+    [Fact]
+    public void Behind_a_report_that_waits_for_our_receipt_a_persons_edit_founds_the_customer()
+    {
+        Receive(Ours(Contact("1"), "email"));
+        Receive(Change(Contact("1"), "phone", "1"));
+        LookedUp(Contact("1"), null);
+
+        var effects = Step(new IntakeMessage.KeysLookedUp(2, []));
+
+        Assert.Contains(effects, e => e is IntakeEffect.Park { Ticket: 1 });
+        Assert.Equal(("fresh_2", true), Offered(LookedUp(Contact("1"), null, id: 3)));
+    }
+
+    static Edit Ours(SourceRecord record, string field) => Change(record, field, "ada@example.com") with { Actor = new(ActorKind.Hub) };
+
+    List<IntakeEffect> FoundNobody(string field)
+    {
+        var effects = LookedUp(Contact("1"), null);
+        return field == "email" ? Step(new IntakeMessage.KeysLookedUp(2, [])) : effects;
     }
 
     [Fact]

@@ -24,6 +24,11 @@ sealed partial class World
                     if (!Holds(answer.CustomerId!, answer.Revision, post.Edit)) Violate(1, $"edit {post.Edit.Id} of {post.Edit.Source} was answered as applied in {answer.CustomerId}#{answer.Revision}, where it is not");
                     break;
                 case EditOutcome.Parked:
+                    if (_store.Unparked.TryGetValue(ParkedEdit.IdOf(post.Edit), out var taken))
+                    {
+                        if (taken.Outcome == EditOutcome.Applied && !Holds(taken.CustomerId!, taken.Revision, post.Edit)) Violate(1, $"edit {post.Edit.Id} of {post.Edit.Source} was parked, then applied in {taken.CustomerId}#{taken.Revision}, where it is not");
+                        break;
+                    }
                     if (!_store.Parked.ContainsKey(ParkedEdit.IdOf(post.Edit))) Violate(1, $"edit {post.Edit.Id} of {post.Edit.Source} was answered as parked ({answer.Reason}) and is not among the parked");
                     break;
                 case EditOutcome.Refused:

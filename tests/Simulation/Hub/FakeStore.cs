@@ -93,6 +93,16 @@ sealed class FakeStore : IAppendView
         _twin?.Park(parked);
     }
 
+    /// <summary>What became of parked edits that were taken in again, by id.</summary>
+    public Dictionary<string, IntakeAnswer.Done> Unparked { get; } = new(StringComparer.Ordinal);
+
+    public void Unpark(string id, IntakeAnswer.Done taken)
+    {
+        if (!Parked.Remove(id)) return;
+        Unparked[id] = taken;
+        _twin?.Unpark(id);
+    }
+
     public AppendAnswer Append(AppendBatch batch)
     {
         var expected = Decide(batch);

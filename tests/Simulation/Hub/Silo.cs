@@ -44,6 +44,9 @@ sealed class Silo(int index, int siloCount, HubDefinition hub, int partitionCoun
     /// <summary>Intake ticket to the sender that waits.</summary>
     public Dictionary<long, Post> Posts { get; private set; } = [];
 
+    /// <summary>Parked edits on their way into intake again, by ticket.</summary>
+    public Dictionary<long, ParkedEdit> Releases { get; private set; } = [];
+
     /// <summary>Calls to customers that have not been answered and not been given up.</summary>
     public Dictionary<long, PendingCall> Calls { get; private set; } = [];
 
@@ -59,6 +62,7 @@ sealed class Silo(int index, int siloCount, HubDefinition hub, int partitionCoun
         Rearrangings = [];
         Intake = NewIntake();
         Posts = [];
+        Releases = [];
         Calls = [];
         Deliveries = new DeliverySlot?[systemCount];
         Array.Fill(Believes, true);

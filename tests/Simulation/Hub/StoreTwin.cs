@@ -75,6 +75,8 @@ sealed class StoreTwin : IDisposable
 
     public void Park(ParkedEdit parked) => Compare("parking an edit", "True", Now(_store.ParkAsync(parked, CancellationToken.None)).ToString());
 
+    public void Unpark(string id) => Compare("taking a parked edit away", "True", Now(_store.RemoveParkedEditAsync(id, CancellationToken.None)).ToString());
+
     public DeliveryMessage.PageRead ReadPage(string system, DeliveryEffect.ReadPage page, DeliveryMessage.PageRead expected)
     {
         var read = Now(_store.ReadDuePagesAsync(system, [new(page.Partition, page.After)], page.Max, CancellationToken.None))[0];
