@@ -87,6 +87,9 @@ public abstract record ListeningMessage
     /// <summary>Answers <see cref="ListeningEffect.Listen"/>.</summary>
     public sealed record StreamEnded(StreamEnd End) : ListeningMessage;
 
+    /// <summary>A signal that may be lost or doubled: something that the system said was taken in, by whatever way.</summary>
+    public sealed record Spoke : ListeningMessage;
+
     /// <summary>Time has passed, or the definition has changed: look again.</summary>
     public sealed record Tick : ListeningMessage;
 }
@@ -131,6 +134,12 @@ public abstract record ListeningEffect
 
     /// <summary>For people: an object is listened to from now on. Nothing is to be answered.</summary>
     public sealed record Begins(string Object, DateTimeOffset Since) : ListeningEffect;
+
+    /// <summary>For people: the system has said nothing for longer than it is expected to. Nothing is to be answered.</summary>
+    public sealed record Silent(DateTimeOffset Since, TimeSpan ExpectEvery) : ListeningEffect;
+
+    /// <summary>For people: the system speaks again. Nothing is to be answered.</summary>
+    public sealed record SpeaksAgain(DateTimeOffset SilentSince) : ListeningEffect;
 
     /// <summary>This listener has ended. A new one needs a new cursor epoch.</summary>
     public sealed record Stop(string Reason) : ListeningEffect;

@@ -27,6 +27,7 @@ public sealed class ListeningMachine
     int _calls;
     int _draws;
     DateTimeOffset? _alarm;
+    DateTimeOffset _spokeAt;
 
     /// <param name="system">Name of the system in the definition. While the definition has none of that name, nothing is asked.</param>
     public ListeningMachine(string system, ListeningLimits? limits = null)
@@ -40,6 +41,9 @@ public sealed class ListeningMachine
 
     /// <summary>True after <see cref="ListeningEffect.Stop"/>; from then on nothing is done any more.</summary>
     public bool IsStopped { get; private set; }
+
+    /// <summary>Since when the system says nothing, where that is longer than it is expected to; null: it speaks, or may be silent. A listener that takes over begins to count anew.</summary>
+    public DateTimeOffset? SilentSince { get; private set; }
 
     /// <summary>Pages and readings under way.</summary>
     public int CallsUnderWay => _calls;
@@ -74,6 +78,7 @@ public sealed class ListeningMachine
         {
             case ListeningMessage.Started started:
                 _started = true;
+                _spokeAt = at.Now;
                 _epoch = started.Epoch;
                 foreach (var cursor in started.Cursors)
                 {
@@ -113,6 +118,7 @@ public sealed class ListeningMachine
                     if (poll.Object is null || poll.Object == name) sweep.Wanted = true;
                 }
                 break;
+            case ListeningMessage.Spoke: _spokeAt = at.Now; break;
             case ListeningMessage.Tick: break;
             default: throw new InvalidOperationException($"A listener does not know the message {message.GetType().Name}.");
         }
@@ -130,7 +136,17 @@ public sealed class ListeningMachine
             AdvanceReadings(at);
             AdvanceStream(at);
         }
+        Watch(at);
         SetAlarm(at);
+    }
+
+    void Watch(in Moment at)
+    {
+        var silent = at.System?.ExpectEvery is { } most && at.Now >= RetrySchedule.After(_spokeAt, most);
+        if (silent == SilentSince is not null) return;
+        if (SilentSince is { } since) at.Effects.Add(new ListeningEffect.SpeaksAgain(since));
+        else at.Effects.Add(new ListeningEffect.Silent(_spokeAt, at.System!.ExpectEvery!.Value));
+        SilentSince = silent ? _spokeAt : null;
     }
 
     // ---- sweeps --------------------------------------------------------------------------------------------------
@@ -589,7 +605,16 @@ public sealed class ListeningMachine
 
     void SetAlarm(in Moment at)
     {
-        if (at.System is not { } system || !_open) return;
+        if (at.System is not { } system) return;
+        var next = _open ? NextOf(system, at) : DateTimeOffset.MaxValue;
+        if (SilentSince is null && system.ExpectEvery is { } most && RetrySchedule.After(_spokeAt, most) is var expected && expected < next) next = expected;
+        if (next <= at.Now || next == DateTimeOffset.MaxValue || next == _alarm) return;
+        _alarm = next;
+        at.Effects.Add(new ListeningEffect.WakeAt(next));
+    }
+
+    DateTimeOffset NextOf(SystemDefinition system, in Moment at)
+    {
         var next = _readings.Phase switch
         {
             Phase.Idle => _readings.Rung ? _readings.AgainAt : Later(_readings.LookAt, _readings.AgainAt),
@@ -610,9 +635,7 @@ public sealed class ListeningMachine
             // What is due and only waits for its turn is begun by the answer that ends another's.
             if (due > at.Now && due < next) next = due;
         }
-        if (next <= at.Now || next == DateTimeOffset.MaxValue || next == _alarm) return;
-        _alarm = next;
-        at.Effects.Add(new ListeningEffect.WakeAt(next));
+        return next;
     }
 
     static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;

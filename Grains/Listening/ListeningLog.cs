@@ -44,6 +44,12 @@ static partial class ListeningLog
     [LoggerMessage(EventId = 2514, Level = LogLevel.Warning, Message = "{Count} events of a webhook of {System} are of another account than the one that the system is bound to; nothing was made of them")]
     public static partial void WebhookElsewhere(this ILogger logger, string system, int count);
 
+    [LoggerMessage(EventId = 2515, Level = LogLevel.Warning, Message = "{System} has said nothing since {Since}, and is expected to every {ExpectEvery}. Check that it runs, that its webhooks or events still lead here, and its poll.")]
+    public static partial void SourceSilent(this ILogger logger, string system, DateTimeOffset since, TimeSpan expectEvery);
+
+    [LoggerMessage(EventId = 2516, Level = LogLevel.Information, Message = "{System} speaks again; it had said nothing since {Since}")]
+    public static partial void SourceSpeaksAgain(this ILogger logger, string system, DateTimeOffset since);
+
     [LoggerMessage(EventId = 2511, Level = LogLevel.Warning, Message = "System {System} cannot be listened to: {Problem} What it reports by itself is taken.")]
     public static partial void NotListening(this ILogger logger, string system, string problem);
 }

@@ -86,10 +86,17 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
 
     public void ReadsCame() => Post(new ListeningMessage.ReadsCame());
 
+    public void Spoke() => Post(new ListeningMessage.Spoke());
+
+    /// <summary>Since when the system is silent, as of the last step; null: it is not. <see cref="IsExpected"/>: somebody expects it to speak.</summary>
+    public DateTimeOffset? SilentSince { get; private set; }
+
+    public bool IsExpected { get; private set; }
+
     public void PollNow(string? @object) => Post(new ListeningMessage.PollNow(@object));
 
     public async Task<ListeningStatus> ReadStatusAsync() =>
-        await ReadAsync(() => new ListeningStatus(_system, Problem, [.. _machine.Cursors.Select(c => new ObjectListening(c.Object, c.SweptAt, c.Since, c.Pages, _machine.ProblemOf(c.Object)))]))
+        await ReadAsync(() => new ListeningStatus(_system, Problem, [.. _machine.Cursors.Select(c => new ObjectListening(c.Object, c.SweptAt, c.Since, c.Pages, _machine.ProblemOf(c.Object)))], _machine.SilentSince))
             ?? new ListeningStatus(_system, "It does not run.", []);
 
     /// <summary>What it has asked for it need not hear: the cursors stand before it.</summary>
@@ -118,6 +125,7 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
         _machine.Step(messages, hub, Clock.Now, _parts.Chance.Next(), _effects);
         foreach (var effect in _effects) Carry(effect, hub);
         _effects.Clear();
+        (SilentSince, IsExpected) = (_machine.SilentSince, hub.System(_system)?.ExpectEvery is not null);
         SetAlarm();
     }
 
@@ -170,6 +178,8 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
             case ListeningEffect.Begins begins: _logger.ListeningBegins(_system, begins.Object, begins.Since); break;
             case ListeningEffect.Tell { Advice: { } advice } tell: _logger.ListingRefused(_system, tell.Object, tell.Code, advice, tell.Again); break;
             case ListeningEffect.Tell tell: _logger.ListingFailed(_system, tell.Object, tell.Code, tell.Again); break;
+            case ListeningEffect.Silent silent: _logger.SourceSilent(_system, silent.Since, silent.ExpectEvery); break;
+            case ListeningEffect.SpeaksAgain again: _logger.SourceSpeaksAgain(_system, again.SilentSince); break;
             case ListeningEffect.Stop stop:
                 _logger.ListeningEnded(_system, stop.Reason);
                 End();
