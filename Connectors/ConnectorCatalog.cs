@@ -44,6 +44,19 @@ public sealed class ConnectorCatalog(ISecretResolver secrets) : IConnectorCatalo
         };
     }
 
+    public Opening<IWebhookReader> OpenWebhooks(HubDefinition hub, SystemDefinition system, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(system);
+        return system switch
+        {
+            { Connector: HubSpot, HubSpot: { WebhookUrl: not null, ClientSecret: not null } } => Opening.Of<IWebhookReader>(new HubSpotWebhookReader(hub, system, secrets, time)),
+            { Connector: HubSpot } => Opening.Refused<IWebhookReader>($"The definition does not say how webhooks of system '{system.Name}' are verified.", "Add 'webhookUrl' to its settings and 'clientSecret' to its auth."),
+            { Connector: Rest, Rest.Webhook: not null } => Opening.Of<IWebhookReader>(new RestWebhookReader(hub, system, secrets, time)),
+            { Connector: Rest } => Opening.Refused<IWebhookReader>($"The definition does not say how webhooks of system '{system.Name}' are verified.", "Add 'webhook: { secret: env:NAME }' under the system's rest."),
+            _ => Opening.Refused<IWebhookReader>($"System '{system.Name}' has no webhooks that the hub takes.", "It is polled; see its page in the documentation."),
+        };
+    }
+
     public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(hub);

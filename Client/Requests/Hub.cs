@@ -1,5 +1,6 @@
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
+using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Interfaces.Reading;
 using OrleansCrm.Grains.Interfaces.Systems;
 
@@ -12,12 +13,15 @@ sealed class Hub(IGrainFactory grains)
     IIntakeGrain? _intake;
     IReaderGrain? _reader;
     ISystemsGrain? _systems;
+    IWebhookGrain? _webhooks;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
     public IReaderGrain Reader => _reader ??= Found(static g => g.GetGrain<IReaderGrain>(0));
 
     public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
+
+    public IWebhookGrain Webhooks => _webhooks ??= Found(static g => g.GetGrain<IWebhookGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 
