@@ -15,6 +15,7 @@ static class CrmCommand
             shell.AsJson,
             shell.Yes,
             SystemsCommand.Make(shell),
+            DiscoverCommand.Make(shell),
             GuardCommand.Make(shell),
             ContestedCommand.Make(shell),
         };

@@ -66,6 +66,8 @@ public static class GatewayRegistration
         v1.MapGet("/systems/{name}", systems.Get());
         v1.MapPost("/systems/{name}/pause", systems.Pause());
         v1.MapPost("/systems/{name}/resume", systems.Resume());
+        v1.MapPost("/systems/{name}/check", systems.Check());
+        v1.MapPost("/systems/{name}/survey", systems.Survey());
         v1.MapGet("/guards", systems.Guards());
         v1.MapPost("/guards/{guard}/release", systems.Release());
         v1.MapPost("/guards/{guard}/discard", systems.Discard());

@@ -12,12 +12,15 @@ sealed class Hub(IGrainFactory grains)
     IIntakeGrain? _intake;
     IReaderGrain? _reader;
     ISystemsGrain? _systems;
+    ISurveyGrain? _survey;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
     public IReaderGrain Reader => _reader ??= Found(static g => g.GetGrain<IReaderGrain>(0));
 
     public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
+
+    public ISurveyGrain Survey => _survey ??= Found(static g => g.GetGrain<ISurveyGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 

@@ -121,6 +121,49 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_test_says_what_is_wrong_and_how_to_mend_it_and_ends_with_2()
+    {
+        _hub.On("POST /v1/systems/crm/check", """{"system":"crm","worst":"wrong","findings":[{"level":"wrong","code":"field-missing","object":"Contact","field":"Fax","says":"It is not there.","fix":"Make it."},{"level":"fine","code":"signed-in","says":"It leads there."}]}""");
+        _hub.On("POST /v1/systems/good/check", """{"system":"good","worst":"fine","findings":[{"level":"fine","code":"signed-in","says":"It leads there."}]}""");
+
+        var ran = await _hub.Crm("systems", "test", "crm");
+        var good = await _hub.Crm("systems", "test", "good", "--all");
+
+        Assert.Equal(2, ran.Code);
+        Assert.Contains("Contact.Fax", ran.Out, StringComparison.Ordinal);
+        Assert.Contains("Make it.", ran.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("It leads there.", ran.Out, StringComparison.Ordinal);
+        Assert.Contains("1 wrong, 0 doubtful, 1 fine.", ran.Error, StringComparison.Ordinal);
+        Assert.Equal(0, good.Code);
+        Assert.Contains("It leads there.", good.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_discovery_puts_the_proposal_on_the_standard_output_or_a_report()
+    {
+        const string Answer = """{"system":"crm","objects":[{"object":"Contact","label":"Contact","records":10,"all":true,"fields":[{"name":"Stage","label":"Stage","type":"choice","vendorType":"picklist","custom":true,"filled":5,"fillRate":0.5,"values":{"lead":5}}]}],"proposal":"systems:\n  crm: {}\n"}""";
+        _hub.On("POST /v1/systems/crm/survey?records=50&object=Contact", Answer);
+
+        var yaml = await _hub.Crm("discover", "crm", "--records", "50", "--object", "Contact");
+        var report = await _hub.Crm("discover", "crm", "--records", "50", "--object", "Contact", "--report");
+
+        Assert.Equal((0, "systems:\n  crm: {}\n", ""), (yaml.Code, yaml.Out, yaml.Error));
+        Assert.Contains("50 %", report.Out, StringComparison.Ordinal);
+        Assert.Contains("lead 5", report.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_could_not_be_looked_at_is_said_on_the_standard_error_and_ends_with_1()
+    {
+        _hub.On("POST /v1/systems/crm/survey?records=1000", """{"system":"crm","problem":{"level":"wrong","code":"not-connected","says":"There is no secret.","fix":"Set it."},"objects":[],"proposal":""}""");
+
+        var ran = await _hub.Crm("discover", "crm");
+
+        Assert.Equal((1, ""), (ran.Code, ran.Out));
+        Assert.Contains("There is no secret. Set it.", ran.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_refusal_is_told_with_its_reason_on_the_standard_error()
     {
         var ran = await _hub.Crm("systems", "nobody");
