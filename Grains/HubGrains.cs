@@ -8,6 +8,7 @@ using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Intake;
+using OrleansCrm.Grains.Listening;
 using OrleansCrm.Grains.Placement;
 using OrleansCrm.Grains.Reading;
 
@@ -38,6 +39,8 @@ public static class HubGrains
         services.TryAddSingleton<CustomerReferences>();
         services.TryAddSingleton<IntakeTallies>();
         services.TryAddSingleton<LinkSystems>();
+        services.TryAddSingleton<ListeningMetrics>();
+        services.TryAddSingleton<ListedIntake>();
 
         services.AddPlacementDirector<PartitionPlacement, PartitionPlacementDirector>();
         services.AddGrainDirectory(PartitionDirectory.Name, (provider, _) => ActivatorUtilities.CreateInstance<PartitionDirectory>(provider));

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -168,6 +169,23 @@ public sealed partial class HubSpotConnector : IRecordConnector, ITellsAllowance
         return phase == 'd' ? await PageAsync(records, list, from, after, cancellationToken) : await ModifiedAsync(records, list, from, after, cancellationToken);
     }
 
+    public async Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        if (!_objects.TryGetValue(@object, out var records)) return new ListOutcome.Refused("not-described", "Map the object in the definition, then read again.");
+        var seenAt = _time.GetUtcNow();
+        var found = new List<JsonElement>(externalIds.Length);
+
+        // An id that is no number is nobody's: HubSpot would call it a mistake. One of a record that was merged away leads to another record, under that one's id.
+        foreach (var ids in externalIds.Where(i => i.Length > 0 && i.All(char.IsAsciiDigit)).Distinct(StringComparer.Ordinal).Chunk(BatchMax))
+        {
+            var (part, at, failed) = await FetchAsync(records, ids, null, records.Names, cancellationToken);
+            if (failed is { } failure) return Failed(failure);
+            if (found.Count == 0) seenAt = at;
+            found.AddRange(part);
+        }
+        return Page(records, [.. found.DistinctBy(r => HubSpotAnswers.IdOf(r, "id"))], new RecordList(@object, Before: before), null, seenAt);
+    }
+
     // A page's name: what is listed (m: modified, d: deleted, a: all), and where it begins.
     static (char Phase, string? After) PageOf(string? page) => page is [var phase, ':', .. var after] && after.All(char.IsAsciiDigit) ? (phase, after.Length > 0 ? after : null) : ('m', null);
 
@@ -238,8 +256,9 @@ public sealed partial class HubSpotConnector : IRecordConnector, ITellsAllowance
 
     static ListOutcome Failed(Failure failure) => failure.Advice is { } advice ? new ListOutcome.Refused(failure.Code, advice) : new ListOutcome.Failed(failure.Code, failure.RetryAt);
 
-    static ListOutcome.Page Page(HubSpotRecords records, JsonElement[] found, RecordList list, string? next, DateTimeOffset seenAt) =>
-        new([.. found.Select(r => records.Listed(r, list.Before)).OfType<ListedRecord>()], next, seenAt);
+    // What the search index had not heard of yet was modified before the listing before all the same.
+    ListOutcome.Page Page(HubSpotRecords records, JsonElement[] found, RecordList list, string? next, DateTimeOffset seenAt) =>
+        new([.. found.Select(r => records.Listed(r, list.Before - _hubspot.SearchLag)).OfType<ListedRecord>()], next, seenAt);
 
     // A system that is bound to an account never speaks to another one, whatever its credentials lead to.
     async Task<Failure?> AccountAsync(CancellationToken cancellationToken)

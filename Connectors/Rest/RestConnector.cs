@@ -277,6 +277,39 @@ public sealed partial class RestConnector : IRecordConnector
         return new ListOutcome.Page(listed.DrainToImmutable(), Next(records, answer, page, found.Length), seenAt);
     }
 
+    public async Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        const string fix = "Correct the mapping's rest, then read again.";
+        if (!_objects.TryGetValue(@object, out var records) || records.Rest.Read is not { } request) return new ListOutcome.Refused("not-described", fix);
+        var begun = _time.GetUtcNow();
+        var outcomes = new (ListedRecord? Record, ListOutcome? Failed)[externalIds.Length];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = _rest.Parallel, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, externalIds.Length, options, async (i, cancellation) => outcomes[i] = await ListAsync(records, request, externalIds[i], before, cancellation));
+
+        // What is refused is told before what may pass: waiting would not help.
+        if (Array.Find(outcomes, o => o.Failed is ListOutcome.Refused).Failed is { } refused) return refused;
+        if (Array.Find(outcomes, o => o.Failed is not null).Failed is { } failed) return failed;
+        return new ListOutcome.Page([.. outcomes.Select(o => o.Record).OfType<ListedRecord>()], null, begun);
+    }
+
+    async Task<(ListedRecord? Record, ListOutcome? Failed)> ListAsync(RestRecords records, RestRequest request, string id, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        var path = request.Fill(place => place == "id" ? id : null);
+        var exchange = await _reads.ExecuteAsync(async token => await SendAsync(() => Message(request.Method, path), RecordMax, DateTimeOffset.MaxValue, token), cancellationToken);
+        if (exchange is not Exchange.Answered answer) return (null, new ListOutcome.Failed(exchange is Exchange.Lost lost ? lost.Code : ((Exchange.NotSent)exchange).Code, null));
+        var code = RestMeanings.Code(answer, _rest.Errors);
+        switch (RestMeanings.Of(answer, null, _rest.Errors))
+        {
+            case RestMeaning.Gone: return (null, null);
+            case RestMeaning.Throttled: return (null, new ListOutcome.Failed(code, _time.GetUtcNow() + (answer.Headers.Wait ?? UsualWait)));
+            case RestMeaning.Rejected or RestMeaning.Conflict: return (null, new ListOutcome.Refused(code, "Correct the mapping's rest, then read again."));
+            case not null: return (null, new ListOutcome.Failed(code, null));
+        }
+        return records.RecordIn(answer.Body) is { } record && records.Listed(record, before) is { } listed
+            ? (listed, null)
+            : (null, new ListOutcome.Refused("answer-not-understood", "There is no record with an id where 'record' and 'id' say. Correct the mapping's rest, then read again."));
+    }
+
     string? AddressOf(RestRecords records, RestRequest request, RecordList list, string? page)
     {
         if (records.Rest.Paging == RestPaging.Link && list.Page is { } link)

@@ -465,7 +465,8 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
         var listed = ImmutableArray.CreateBuilder<ListedRecord>(found!.Records.Count);
         foreach (var record in found.Records)
         {
-            if (records.Listed(record, list.Before) is not { } one) return new ListOutcome.Refused("no-id", "A record came without an id. Tell the makers of the connector.");
+            // What a long transaction saved before the listing before showed only after it.
+            if (records.Listed(record, list.Before - _definition.Overlap) is not { } one) return new ListOutcome.Refused("no-id", "A record came without an id. Tell the makers of the connector.");
             listed.Add(one);
         }
         string? next = null;
@@ -480,6 +481,24 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
             next = PurgedPage + "0";
         }
         return new ListOutcome.Page(listed.DrainToImmutable(), next, seenAt);
+    }
+
+    public async Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken)
+    {
+        if (!_objects.TryGetValue(@object, out var records)) return new ListOutcome.Refused("not-described", "Map the object, then read again.");
+        var listed = ImmutableArray.CreateBuilder<ListedRecord>(externalIds.Length);
+        DateTimeOffset? seenAt = null;
+        foreach (var ids in externalIds.Where(IsId).Distinct(StringComparer.Ordinal).Chunk(PurgedMax))
+        {
+            var (page, at, failed) = await QueryAsync(records, "queryAll", whole: true, $"Id IN ({string.Join(',', ids.Select(Quoted))}) LIMIT 2000", cancellationToken);
+            if (failed is not null) return Failure(failed);
+            seenAt ??= at;
+            foreach (var record in page!.Records)
+            {
+                if (records.Listed(record, before - _definition.Overlap) is { } one) listed.Add(one);
+            }
+        }
+        return new ListOutcome.Page(listed.DrainToImmutable(), null, seenAt ?? _time.GetUtcNow());
     }
 
     const string PurgedPage = "purged|";

@@ -29,6 +29,11 @@ public interface IRecordConnector : IAsyncDisposable
 
     /// <summary>Reads one page of an object's records.</summary>
     Task<ListOutcome> ListAsync(RecordList list, CancellationToken cancellationToken);
+
+    /// <summary>Reads these records as a listing would tell them: what each held, or what became of it.</summary>
+    /// <param name="before">As in <see cref="RecordList.Before"/>.</param>
+    /// <returns>One page. A record that is not there any more, and of which the system tells nothing, is left out.</returns>
+    Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken);
 }
 
 /// <summary>What a connector, as configured for one system, can do.</summary>
@@ -100,19 +105,27 @@ public sealed record RecordRead(string Object, string? ExternalId, string? Creat
 /// <param name="Page">From <see cref="ListOutcome.Page.Next"/> of the page before; null: the first.</param>
 /// <param name="ModifiedSince">Only records modified at or after this time of the system's clock; null: all. The same for every page of a listing.</param>
 /// <param name="Before">When the records were last listed completely: each was still unmodified then. Null: never, or nobody knows.</param>
-public sealed record RecordList(string Object, string? Page = null, DateTimeOffset? ModifiedSince = null, DateTimeOffset? Before = null);
+public sealed record RecordList(string Object, string? Page = null, DateTimeOffset? ModifiedSince = null, DateTimeOffset? Before = null)
+{
+    /// <summary>From <see cref="ListOutcome.Page.Mark"/> of the last page of the listing before: it goes on behind that, where the connector can, and otherwise by <see cref="ModifiedSince"/>. The same for every page of a listing; null: by time.</summary>
+    public string? Mark { get; init; }
+}
 
 /// <summary>What listing a page gave.</summary>
 public abstract record ListOutcome
 {
     /// <param name="Next">Names the next page; null: this was the last.</param>
     /// <param name="SeenAt">The hub's time just before the request.</param>
-    public sealed record Page(ImmutableArray<ListedRecord> Records, string? Next, DateTimeOffset SeenAt) : ListOutcome;
+    public sealed record Page(ImmutableArray<ListedRecord> Records, string? Next, DateTimeOffset SeenAt) : ListOutcome
+    {
+        /// <summary>Told with the last page: what the next listing goes on behind (a delta token). Null: it goes by time.</summary>
+        public string? Mark { get; init; }
+    }
 
     /// <param name="RetryAt">The system asked to wait until then; null: it did not.</param>
     public sealed record Failed(string Code, DateTimeOffset? RetryAt) : ListOutcome;
 
-    /// <summary>It will never succeed as it is configured: a person has to act.</summary>
+    /// <summary>It will never succeed as it was asked for or is configured: a page or mark that has grown old, or a person has to act.</summary>
     public sealed record Refused(string Code, string Advice) : ListOutcome;
 }
 

@@ -75,6 +75,11 @@ public sealed class SystemDefinition
 
     public const int LanesMax = 64;
 
+    public PollDefinition Poll { get; init; } = new();
+
+    /// <summary>The longest that this system is expected to be silent; then somebody is told. Null: it may be silent for ever.</summary>
+    public TimeSpan? ExpectEvery { get; init; }
+
     /// <summary>Settings of the connector, as text. Secrets are references (<c>env:NAME</c>, <c>file:/path</c>), never values.</summary>
     public FrozenDictionary<string, string> Settings { get; init; } = FrozenDictionary<string, string>.Empty;
 
@@ -127,6 +132,8 @@ public sealed class SystemDefinition
             Concurrency = Math.Max(1, Delivery.LaneDivision.Share(Budget.Concurrency, lane, Lanes)),
         },
         Lanes = Lanes,
+        Poll = Poll,
+        ExpectEvery = ExpectEvery,
         Settings = Settings,
         Rest = Rest,
         HubSpot = HubSpot,
@@ -204,6 +211,28 @@ public sealed record BudgetDefinition
 
     /// <summary>Calls under way at once. Default 4.</summary>
     public int Concurrency { get; init; } = 4;
+}
+
+/// <summary>With what the first poll of an object begins.</summary>
+public enum PollStart
+{
+    /// <summary>What is modified from then on; what was there before is for a first load.</summary>
+    Now,
+
+    /// <summary>All records.</summary>
+    All,
+}
+
+/// <summary>How the hub asks a system for what was modified: the safety net under what the system tells by itself.</summary>
+public sealed record PollDefinition
+{
+    /// <summary>From the beginning of one poll to that of the next. Default 1 minute; zero: it is not polled.</summary>
+    public TimeSpan Every { get; init; } = TimeSpan.FromMinutes(1);
+
+    public PollStart From { get; init; } = PollStart.Now;
+
+    /// <summary>The definition asks for it: then a system that can only list all records is polled, too.</summary>
+    public bool IsDeclared { get; init; }
 }
 
 [Flags]

@@ -194,6 +194,19 @@ public sealed partial class DeliveryMachine
     // Nobody may answer from older memory than the entry that made it due; where that is not known, from none that was not loaded for it.
     static long AtLeast(TrackedLink link) => link.Row.MarkedBy == 0 ? long.MaxValue : link.Row.MarkedBy;
 
+    /// <summary>Takes one call out of the budget for somebody else who calls the system: a poll. Paused, the system is not called by anybody.</summary>
+    /// <returns>Null: the call may start. Else when to ask again.</returns>
+    public DateTimeOffset? TakeCall(HubDefinition hub, DeliveryPriority priority, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(hub);
+        var budget = (hub.System(_name)?.ShareOf(_lane) ?? _unknownSystem).Budget;
+        if (!_started || IsPaused) return RetrySchedule.After(now, TimeSpan.FromSeconds(10));
+        if (!Budget.Allows(budget, priority, now)) return Budget.NextAt(budget, priority, now);
+        Budget = Budget.Taken(budget, now);
+        if (budget.PerDay is { } day && ++_spentUnsaved >= Math.Max(1, day / 100)) _brakesDirty = true;
+        return null;
+    }
+
     bool MayCall(DeliveryPriority priority, in Moment at) =>
         Runs(at) && Circuit.Allows(at.Now) && CallsUnderWay < Math.Max(1, at.System.Budget.Concurrency) && Budget.Allows(at.System.Budget, priority, at.Now);
 

@@ -13,4 +13,11 @@ public interface IIntakeGrain : IGrainWithIntegerKey
     /// <exception cref="OrleansCrm.Domain.Storage.StoreUnavailableException">No event of the call is known to be recorded; send them again.</exception>
     [Alias("Take"), AlwaysInterleave]
     Task<ImmutableArray<EventAnswer>> Take(ImmutableArray<IncomingEvent> events, CancellationToken cancellationToken);
+
+    /// <summary>Takes edits in that a connector has brought into the hub's words already; otherwise as <see cref="Take"/>.</summary>
+    /// <param name="edits">1 to <see cref="EventsMax"/>.</param>
+    /// <param name="correlationId">Follows them through the logs; null: nothing does.</param>
+    /// <returns>One answer each, in the same order, when all of them are known.</returns>
+    [Alias("TakeEdits"), AlwaysInterleave]
+    Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Domain.Intake.Edit> edits, string? correlationId, CancellationToken cancellationToken);
 }

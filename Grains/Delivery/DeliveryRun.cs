@@ -193,6 +193,14 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         return figures ?? new DeliveryFigures(status, null, 0, batch, told, [], null, []);
     }
 
+    /// <summary>Takes one call of the system's budget for somebody else.</summary>
+    /// <returns>Null: it was taken. Else when to ask again.</returns>
+    public async Task<DateTimeOffset?> TakeCallAsync(DeliveryPriority priority)
+    {
+        var told = await ReadAsync(() => new { At = _machine.TakeCall(_parts.Definitions.Current, priority, Clock.Now) });
+        return told is null ? Clock.Now + ReachAgain : told.At;
+    }
+
     /// <returns>Default: it has ended.</returns>
     public Task<ImmutableArray<PartitionCursor>> ReadCursorsAsync() => ReadAsync(() => _machine.Cursors);
 

@@ -37,7 +37,8 @@ public sealed class LocalRuns
 {
     readonly ConcurrentDictionary<ILocalRun, bool> _runs = new();
 
-    public IEnumerable<RunFigures> Figures() => _runs.Keys.Select(r => r.Figures);
+    /// <summary>Of all that deliver; what only listens has none.</summary>
+    public IEnumerable<RunFigures> Figures() => _runs.Keys.Where(r => r.Kind != Listener.Source).Select(r => r.Figures);
 
     internal IEnumerable<ILocalRun> All => _runs.Keys;
 
@@ -58,7 +59,7 @@ public sealed class LocalRuns
     internal Task DrainAsync(TimeSpan most) => Task.WhenAll(_runs.Keys.Select(r => r.DrainAsync(most)));
 }
 
-/// <summary>Who listens to the bell.</summary>
+/// <summary>What kind of run it is: who listens to the bell, and the one who listens to a system.</summary>
 enum Listener
 {
     /// <summary>The delivery of a system.</summary>
@@ -68,4 +69,7 @@ enum Listener
 
     /// <summary>Followers of the change feed.</summary>
     Tail,
+
+    /// <summary>Who listens to a system; the bell says nothing to it.</summary>
+    Source,
 }

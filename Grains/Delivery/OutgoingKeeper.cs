@@ -3,12 +3,13 @@ using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
+using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Placement;
 using OrleansCrm.Grains.Streaming;
 
 namespace OrleansCrm.Grains.Delivery;
 
-/// <summary>Sees to it that every delivery, sink and upkeep that belongs on this silo runs here, and none that belongs elsewhere.</summary>
+/// <summary>Sees to it that every delivery, sink, listener and upkeep that belongs on this silo runs here, and none that belongs elsewhere.</summary>
 /// <remarks>
 /// Where something belongs follows from who is alive, as for customers, so the silos need not speak about it. While they disagree
 /// something may run twice; then the one that took over first is fenced off by the store.
@@ -104,6 +105,7 @@ sealed class OutgoingKeeper(
         var owners = silos.Owners;
         var systems = hub.Systems.SelectMany(s => DeliveryLane.Of(s.Name, s.Lanes)).Select(l => l.ToString()).Where(IsMine).ToHashSet(StringComparer.Ordinal);
         var sinks = hub.Sinks.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
+        var sources = hub.Systems.Select(s => s.Name).Where(IsMine).ToHashSet(StringComparer.Ordinal);
         var upkeep = IsMine(IUpkeepGrain.Key);
         foreach (var run in runs.All)
         {
@@ -111,6 +113,7 @@ sealed class OutgoingKeeper(
             {
                 Listener.System => systems.Contains(run.Key),
                 Listener.Sink => sinks.Contains(run.Key),
+                Listener.Source => sources.Contains(run.Key),
                 _ => upkeep,
             };
             if (!belongs) run.Leave?.Invoke();
@@ -119,6 +122,7 @@ sealed class OutgoingKeeper(
         [
             .. systems.Select(s => RunAsync(s, grains.GetGrain<IDeliveryGrain>(s).Run)),
             .. sinks.Select(s => RunAsync(s, grains.GetGrain<ISinkGrain>(s).Run)),
+            .. sources.Select(s => RunAsync(s, grains.GetGrain<IListeningGrain>(s).Run)),
             upkeep ? RunAsync(IUpkeepGrain.Key, grains.GetGrain<IUpkeepGrain>(IUpkeepGrain.Key).Run) : Task.CompletedTask,
         ]);
 

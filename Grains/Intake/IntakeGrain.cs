@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using OrleansCrm.Domain.Customers;
+using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Journal;
 using OrleansCrm.Domain.Storage;
@@ -57,17 +58,38 @@ public sealed class IntakeGrain(
         }
         var hub = definitions.Current;
         var now = clock.Now;
-        var taking = new Taking(events);
+        var taken = new TakenEvent[events.Length];
+        for (var i = 0; i < taken.Length; i++) taken[i] = new(events[i].Id, events[i].System, events[i].CorrelationId);
+        var taking = new Taking(taken);
         for (var i = 0; i < events.Length; i++)
         {
             var (edit, verdict, field) = EventMapping.Map(hub, events[i]);
             taking.Blame(i, field);
-            var ticket = ++_lastTicket;
-            _waiting.Add(ticket, (taking, i));
-            _machine.Step(new IntakeMessage.Receive(ticket, edit, now, CustomerIds.Fresh(now, chance), verdict), hub, _effects);
+            Receive(taking, i, edit, verdict, hub, now);
         }
         CarryOut();
         return Tallied(taking);
+    }
+
+    public Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Edit> edits, string? correlationId, CancellationToken cancellationToken)
+    {
+        if (edits.IsDefaultOrEmpty || edits.Length > IIntakeGrain.EventsMax)
+        {
+            throw new ArgumentException($"Intake takes 1 to {IIntakeGrain.EventsMax} edits at once.", nameof(edits));
+        }
+        var hub = definitions.Current;
+        var now = clock.Now;
+        var taking = new Taking([.. edits.Select(e => new TakenEvent(e.Id, e.Source.System, correlationId))]);
+        for (var i = 0; i < edits.Length; i++) Receive(taking, i, edits[i], null, hub, now);
+        CarryOut();
+        return Tallied(taking);
+    }
+
+    void Receive(Taking taking, int index, Edit edit, IntakeVerdict? verdict, HubDefinition hub, DateTimeOffset now)
+    {
+        var ticket = ++_lastTicket;
+        _waiting.Add(ticket, (taking, index));
+        _machine.Step(new IntakeMessage.Receive(ticket, edit, now, CustomerIds.Fresh(now, chance), verdict), hub, _effects);
     }
 
     public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)

@@ -6,8 +6,11 @@ using OrleansCrm.Grains.Interfaces.Intake;
 
 namespace OrleansCrm.Grains.Intake;
 
+/// <summary>What an answer says about the event that it answers.</summary>
+readonly record struct TakenEvent(string Id, string System, string? CorrelationId);
+
 /// <summary>The events of one sender, until each has its answer.</summary>
-sealed class Taking(ImmutableArray<IncomingEvent> events)
+sealed class Taking(TakenEvent[] events)
 {
     readonly TaskCompletionSource<ImmutableArray<EventAnswer>> _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly EventAnswer[] _answers = new EventAnswer[events.Length];
@@ -22,7 +25,7 @@ sealed class Taking(ImmutableArray<IncomingEvent> events)
         if (field is not null) (_blamed ??= new string?[_answers.Length])[index] = field;
     }
 
-    public IncomingEvent EventOf(int index) => events[index];
+    public TakenEvent EventOf(int index) => events[index];
 
     /// <returns>The outcome as a metric names it.</returns>
     public string Answer(int index, IntakeAnswer answer)

@@ -25,6 +25,26 @@ static class StoredName
             : @"\#" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(spelled)));
     }
 
+    /// <summary>The name that was stored in this spelling.</summary>
+    /// <exception cref="ArgumentException">It was too long: only its hash was stored.</exception>
+    public static string Read(string stored)
+    {
+        if (!stored.Contains('\\', StringComparison.Ordinal)) return stored;
+        var text = new StringBuilder(stored.Length);
+        for (var i = 0; i < stored.Length; i++)
+        {
+            if (stored[i] != '\\') text.Append(stored[i]);
+            else if (stored[i + 1] == '\\') text.Append(stored[++i]);
+            else if (stored[i + 1] == '#') throw new ArgumentException("Of a name that is too long only its hash is stored.", nameof(stored));
+            else
+            {
+                text.Append((char)ushort.Parse(stored.AsSpan(i + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+                i += 4;
+            }
+        }
+        return text.ToString();
+    }
+
     static string Escaped(string name)
     {
         var text = new StringBuilder(name.Length + 16);

@@ -323,6 +323,21 @@ public abstract class ConnectorContract : IAsyncLifetime
         Assert.Equal(EditKind.Deleted, listed.Single(r => r.Observation.Source.ExternalId == removed).Observation.Kind);
     }
 
+    [Fact]
+    public async Task Records_named_are_told_as_a_listing_tells_them_and_who_is_not_there_is_left_out()
+    {
+        var ada = Rig.Make("ada@example.com", "Graz");
+        var bob = Rig.Make("bob@example.com");
+        Rig.Make("eve@example.com");
+
+        var page = Assert.IsType<ListOutcome.Page>(await Connector.ListAsync(Rig.Object, [ada, "404404404404404", bob, ada], null, CancellationToken.None));
+
+        var listed = await ListAll();
+        Assert.Null(page.Next);
+        Assert.Equal(new[] { ada, bob }.Order(StringComparer.Ordinal), page.Records.Select(r => r.Observation.Source.ExternalId).Distinct().Order(StringComparer.Ordinal));
+        Assert.All(page.Records, r => Assert.Contains(listed, l => l.Observation.Id == r.Observation.Id));
+    }
+
     async Task<List<ListedRecord>> ListAll(DateTimeOffset? since = null, DateTimeOffset? before = null)
     {
         var all = new List<ListedRecord>();

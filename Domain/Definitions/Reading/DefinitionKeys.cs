@@ -347,6 +347,16 @@ static class BudgetKeys
     public static readonly Shape Shape = new("budget", "The calls that the hub may make to a system.", [PerSecond, Burst, PerDay, Floor, BatchSize, Concurrency]);
 }
 
+static class PollKeys
+{
+    static readonly PollDefinition Usual = new();
+
+    public static readonly Key<TimeSpan> Every = new("every", new DurationKind(TimeSpan.Zero, TimeSpan.FromDays(1)), "From the beginning of one poll to that of the next; 0s: it is not polled.", "30s", Duration.Say(Usual.Every));
+    public static readonly Key<PollStart> From = new("from", new WordKind<PollStart>(), "What the first poll begins with. now: what is modified from then on. all: all records.", "all", WordKind<PollStart>.Say(Usual.From));
+
+    public static readonly Shape Shape = new("poll", "How the hub asks for what was modified: the safety net under what the system tells by itself. It takes the least important of the system's calls.", [Every, From]);
+}
+
 static class SystemKeys
 {
     static readonly SystemDefinition Usual = new("", "", []);
@@ -373,6 +383,10 @@ static class SystemKeys
 
     public static readonly Key<Record> Budget = new("budget", BudgetKeys.Shape, "The calls that the hub may make.", "{ perSecond: 19, burst: 190 }", "as in budget");
 
+    public static readonly Key<Record> Poll = new("poll", PollKeys.Shape, "How the hub asks for what was modified, where the connector can. A system that can only list all its records is polled only if this stands here.", "{ every: 30s }", "as in poll");
+
+    public static readonly Key<TimeSpan> ExpectEvery = new("expectEvery", new DurationKind(TimeSpan.FromSeconds(1), TimeSpan.FromDays(366)), "The longest that this system is expected to say nothing; beyond it an alert is raised.", "1h", "it may be silent for ever");
+
     public static readonly Key<int> Lanes = new("lanes", new WholeNumberKind(1, SystemDefinition.LanesMax), "Lanes into which the system's customers are divided, each delivered by itself, on any silo. Guard and budget are shared among them: none of their limits may be smaller.", "4", Say.Limit(Usual.Lanes));
 
     public static readonly Key<ImmutableArray<Placed<Setting>>> Settings = new("settings", new SettingsKind(), "Settings of the connector. Secrets are references (env:NAME, file:/path), never values.", "{ instanceUrl: https://acme.my.salesforce.com }");
@@ -387,7 +401,7 @@ static class SystemKeys
         "The system's objects by their names there. New customers of a record type are created under its first one.", "{ Contact: { recordType: person, fields: { email: Email } } }", words: "mappings by the system's object");
 
     public static readonly Shape Shape = new("system", "One configured instance of an outside application.",
-        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, ReferenceWait, Guard, Retry, Budget, Lanes, Settings, Auth, Rest, Was, Mappings]);
+        [Connector, Mode, Binding, HubActor, Actors, ClockTolerance, MaxCallTime, ReferenceWait, Guard, Retry, Budget, Lanes, Poll, ExpectEvery, Settings, Auth, Rest, Was, Mappings]);
 }
 
 static class SinkKeys

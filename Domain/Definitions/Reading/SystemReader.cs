@@ -24,6 +24,8 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Guard = Guard(record.Find(SystemKeys.Guard)),
             Retry = Retry(record.Find(SystemKeys.Retry)),
             Budget = Budget(record.Find(SystemKeys.Budget)),
+            Poll = Poll(record.Find(SystemKeys.Poll)),
+            ExpectEvery = record.FindValue(SystemKeys.ExpectEvery),
             Settings = ConnectorSettings.Of(record.List(SystemKeys.Settings), record.List(SystemKeys.Auth), errors),
             Rest = RestReader.Read(record, errors),
             HubSpot = HubSpotReader.Read(record, errors),
@@ -101,6 +103,12 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             BatchSize = record.Get(BudgetKeys.BatchSize, usual.BatchSize),
             Concurrency = record.Get(BudgetKeys.Concurrency, usual.Concurrency),
         };
+    }
+
+    static PollDefinition Poll(Record? record)
+    {
+        var usual = new PollDefinition();
+        return record is null ? usual : new PollDefinition { Every = record.Get(PollKeys.Every, usual.Every), From = record.Get(PollKeys.From, usual.From), IsDeclared = true };
     }
 
     MappingDefinition? Mapping(Named<Record> declared)

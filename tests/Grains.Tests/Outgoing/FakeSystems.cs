@@ -40,6 +40,9 @@ sealed class FakeSystems : IConnectorCatalog
 
         public Task<ListOutcome> ListAsync(RecordList list, CancellationToken cancellationToken) => Task.FromResult<ListOutcome>(new ListOutcome.Page([], null, time.GetUtcNow()));
 
+        public Task<ListOutcome> ListAsync(string @object, ImmutableArray<string> externalIds, DateTimeOffset? before, CancellationToken cancellationToken) =>
+            Task.FromResult<ListOutcome>(new ListOutcome.Page([], null, time.GetUtcNow()));
+
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

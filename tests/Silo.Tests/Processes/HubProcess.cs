@@ -68,6 +68,13 @@ sealed class HubProcess : IAsyncDisposable
         return await EndedAsync();
     }
 
+    /// <summary>Ends it as a power cut does: SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        Signal("KILL");
+        await EndedAsync();
+    }
+
     /// <summary>Waits until it ends by itself.</summary>
     public async Task<int> EndedAsync()
     {
