@@ -16,6 +16,7 @@ static class CrmCommand
             shell.Yes,
             SystemsCommand.Make(shell),
             DiscoverCommand.Make(shell),
+            BackfillCommand.Make(shell),
             GuardCommand.Make(shell),
             ContestedCommand.Make(shell),
         };

@@ -1,3 +1,4 @@
+using OrleansCrm.Grains.Interfaces.Backfilling;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Interfaces.Reading;
@@ -21,6 +22,8 @@ sealed class Hub(IGrainFactory grains)
     public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
 
     public ISurveyGrain Survey => _survey ??= Found(static g => g.GetGrain<ISurveyGrain>(0));
+
+    public IBackfillGrain Backfill(string system) => Found(system, static (g, system) => g.GetGrain<IBackfillGrain>(system));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 

@@ -17,6 +17,7 @@ public static class OutgoingGrains
         services.TryAddSingleton<LocalRuns>();
         services.TryAddSingleton<OutgoingMetrics>();
         services.TryAddSingleton<OutgoingParts>();
+        services.TryAddSingleton<Backfilling.BackfillParts>();
         services.AddSingleton<IJournalListener, JournalBell>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, OutgoingKeeper>();
 

@@ -163,6 +163,40 @@ public sealed class CommandTests : IAsyncLifetime
         Assert.Contains("There is no secret. Set it.", ran.Error, StringComparison.Ordinal);
     }
 
+    const string Plan = """{"system":"crm","direction":"in","objects":[{"object":"Contact","records":700,"looked":200,"alreadyLinked":3,"samples":["003a"]}],"customers":{},"samples":[],"calls":4,"seconds":0}""";
+    const string Ended = """{"system":"crm","direction":"in","id":"backfill_1","phase":"ended","perSecond":0,"objects":[{"object":"Contact","pages":4,"done":true,"counts":{"listed":700,"applied":699,"refused:wrong-type":1}}]}""";
+
+    [Fact]
+    public async Task A_load_is_planned_begun_after_a_yes_followed_and_accounted_for()
+    {
+        _hub.On("POST /v1/systems/crm/backfill/in/plan", Plan);
+        _hub.On("POST /v1/systems/crm/backfill/in", """{"id":"backfill_1","phase":"running"}""", 202);
+        _hub.On("GET /v1/systems/crm/backfill/in", Ended);
+
+        var planned = await _hub.Crm("backfill", "crm", "--in", "--plan");
+        var unasked = await _hub.Crm("backfill", "crm", "--in");
+        var ran = await _hub.Crm("backfill", "crm", "--in", "--yes", "--object", "Contact");
+
+        Assert.Equal((2, 1, 2), (planned.Code, unasked.Code, ran.Code));
+        Assert.Contains("700", planned.Out, StringComparison.Ordinal);
+        Assert.Contains("About 4 calls", planned.Error, StringComparison.Ordinal);
+        Assert.Contains("refused:wrong-type", ran.Out, StringComparison.Ordinal);
+        Assert.Equal("""{"objects":["Contact"]}""", Assert.Single(_hub.Asked, a => a.Request == "POST /v1/systems/crm/backfill/in").Body);
+    }
+
+    [Fact]
+    public async Task A_load_that_stopped_ends_with_1_and_says_what_to_do()
+    {
+        _hub.On("GET /v1/systems/crm/backfill/out", """{"id":"backfill_1","phase":"stopped","problem":"forbidden","advice":"Give the right."}""");
+
+        var ran = await _hub.Crm("backfill", "crm", "--out", "--status");
+
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("Give the right.", ran.Out, StringComparison.Ordinal);
+        Assert.Equal(1, (await _hub.Crm("backfill", "crm")).Code);
+        Assert.Equal(1, (await _hub.Crm("backfill", "crm", "--in", "--out")).Code);
+    }
+
     [Fact]
     public async Task A_refusal_is_told_with_its_reason_on_the_standard_error()
     {
