@@ -17,6 +17,7 @@ static class CrmCommand
             SystemsCommand.Make(shell),
             DiscoverCommand.Make(shell),
             BackfillCommand.Make(shell),
+            LinksCommand.Make(shell),
             GuardCommand.Make(shell),
             ContestedCommand.Make(shell),
         };

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Options;
 using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Customers;
 using OrleansCrm.Client.Events;
+using OrleansCrm.Client.Links;
 using OrleansCrm.Client.Requests;
 using OrleansCrm.Client.Systems;
 using OrleansCrm.Grains.Interfaces.Streaming;
@@ -40,6 +41,7 @@ public static class GatewayRegistration
         services.TryAddSingleton<SystemsEndpoint>();
         services.TryAddSingleton<ContestedEndpoint>();
         services.TryAddSingleton<BackfillEndpoint>();
+        services.TryAddSingleton<LinksEndpoint>();
         services.TryAddSingleton<JournalTail>();
         services.AddSingleton<IJournalFollower>(static s => s.GetRequiredService<JournalTail>());
         return services;
@@ -74,6 +76,7 @@ public static class GatewayRegistration
         v1.MapPost("/systems/{name}/backfill/{direction}", backfill.Start());
         v1.MapPost("/systems/{name}/backfill/{direction}/plan", backfill.Plan());
         v1.MapPost("/systems/{name}/backfill/{direction}/cancel", backfill.Cancel());
+        v1.MapPost("/links", services.GetRequiredService<LinksEndpoint>().Import());
         v1.MapGet("/guards", systems.Guards());
         v1.MapPost("/guards/{guard}/release", systems.Release());
         v1.MapPost("/guards/{guard}/discard", systems.Discard());

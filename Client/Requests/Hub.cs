@@ -1,6 +1,7 @@
 using OrleansCrm.Grains.Interfaces.Backfilling;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
+using OrleansCrm.Grains.Interfaces.Linking;
 using OrleansCrm.Grains.Interfaces.Reading;
 using OrleansCrm.Grains.Interfaces.Systems;
 
@@ -14,6 +15,7 @@ sealed class Hub(IGrainFactory grains)
     IReaderGrain? _reader;
     ISystemsGrain? _systems;
     ISurveyGrain? _survey;
+    ILinksGrain? _links;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
@@ -24,6 +26,8 @@ sealed class Hub(IGrainFactory grains)
     public ISurveyGrain Survey => _survey ??= Found(static g => g.GetGrain<ISurveyGrain>(0));
 
     public IBackfillGrain Backfill(string system) => Found(system, static (g, system) => g.GetGrain<IBackfillGrain>(system));
+
+    public ILinksGrain Links => _links ??= Found(static g => g.GetGrain<ILinksGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 

@@ -18,6 +18,7 @@ public static class OutgoingGrains
         services.TryAddSingleton<OutgoingMetrics>();
         services.TryAddSingleton<OutgoingParts>();
         services.TryAddSingleton<Backfilling.BackfillParts>();
+        services.TryAddSingleton<Linking.Adoption>();
         services.AddSingleton<IJournalListener, JournalBell>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, OutgoingKeeper>();
 

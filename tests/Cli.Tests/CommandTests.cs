@@ -198,6 +198,25 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Links_are_imported_from_a_file_and_those_refused_are_written_to_another()
+    {
+        var folder = Directory.CreateTempSubdirectory("crm-links-");
+        var (file, refused) = (Path.Combine(folder.FullName, "links.csv"), Path.Combine(folder.FullName, "refused.csv"));
+        await File.WriteAllTextAsync(file, "customer,externalId,bySystem,byObject,byId\ncus_1,\"a,1\",,,\n,b2,salesforce,Contact,003x\n");
+        _hub.On("POST /v1/links", """{"answers":[{"outcome":"linked","customer":"cus_1"},{"outcome":"refused","reason":"record-missing","advice":"The system has no such record."}]}""");
+
+        var ran = await _hub.Crm("links", "import", file, "--system", "hubspot", "--object", "contacts", "--refused", refused);
+        var without = await _hub.Crm("links", "import", file);
+
+        Assert.Equal((2, 1), (ran.Code, without.Code));
+        Assert.Contains("refused:record-missing", ran.Out, StringComparison.Ordinal);
+        Assert.Equal("""{"batch":"links.csv","links":[{"system":"hubspot","object":"contacts","externalId":"a,1","customer":"cus_1"},{"system":"hubspot","object":"contacts","externalId":"b2","by":{"system":"salesforce","object":"Contact","externalId":"003x"}}]}""", Assert.Single(_hub.Asked).Body);
+        var lines = await File.ReadAllLinesAsync(refused);
+        Assert.Equal("hubspot,contacts,b2,,salesforce,Contact,003x,record-missing,The system has no such record.", lines[1].TrimEnd('\r'));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public async Task A_refusal_is_told_with_its_reason_on_the_standard_error()
     {
         var ran = await _hub.Crm("systems", "nobody");

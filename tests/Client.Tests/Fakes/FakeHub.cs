@@ -68,7 +68,7 @@ sealed class FakeHub : IGrainFactory
             return [.. events.Select(hub.Answer)];
         }
 
-        public Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Domain.Intake.Edit> edits, string? correlationId, CancellationToken cancellationToken) => throw new NotSupportedException("The gateway has no edits, only events.");
+        public Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Domain.Intake.Edit> edits, string? correlationId, CancellationToken cancellationToken) => throw new NotSupportedException("The gateway offers events; edits are what connectors bring.");
     }
 
     sealed class FakeReader(FakeHub hub) : IReaderGrain

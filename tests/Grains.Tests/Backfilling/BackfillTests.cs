@@ -6,6 +6,7 @@ using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Backfilling;
+using OrleansCrm.Grains.Interfaces.Linking;
 using OrleansCrm.Grains.Interfaces.Systems;
 using OrleansCrm.Grains.Tests.Outgoing;
 using OrleansCrm.Sandbox.HubSpot;
@@ -215,5 +216,42 @@ public sealed class BackfillTests : IAsyncLifetime
         Assert.Equal((250L, 50L), (Of(ended, "in-sync"), Of(ended, "to-create")));
         Assert.Equal(250, Portal.Find("contacts", null, 0, 0).Total);
         Assert.Equal(50, (await hub.Cluster.Client.GetGrain<ISystemsGrain>(0).Read("hubspot"))!.Counts.Held);
+    }
+
+    [Fact]
+    public async Task Records_that_no_value_ties_are_linked_by_a_list_of_ids_and_then_brought_to_golden()
+    {
+        Seed(Org, "Contact", 1, 30, Person);
+        Seed(Portal, "contacts", 1, 30, i => ($"other{i}@example.org", $"First{i}", $"Last{i}", "Elsewhere"));
+        await using var hub = await HubAsync(Definition());
+        await Loader(hub, "salesforce").Start("in", [], resume: false);
+        await EndedAsync(hub, "salesforce", "in");
+        var contacts = Org.Find("Contact", null, 0, 100).Records.OrderBy(r => r.Fields["LastName"], StringComparer.Ordinal).ToArray();
+        var there = Portal.Find("contacts", null, 0, 100).Records.OrderBy(r => r.Fields["lastname"], StringComparer.Ordinal).ToArray();
+        var links = hub.Cluster.Client.GetGrain<ILinksGrain>(0);
+        ImmutableArray<LinkToMake> wanted = [.. Enumerable.Range(0, 30).Select(i => new LinkToMake("hubspot", "contacts", there[i].Id, null, new("salesforce", "Contact", contacts[i].Id)))];
+
+        var first = await links.Import(wanted, "adopted");
+        var again = await links.Import(wanted, "adopted");
+        var refused = await links.Import(
+        [
+            new("hubspot", "contacts", there[1].Id, null, new("salesforce", "Contact", contacts[0].Id)),
+            new("hubspot", "contacts", "999999999", null, new("salesforce", "Contact", contacts[0].Id)),
+            new("hubspot", "nothing", "1", "cus_nobody", null),
+            new("nobody", "contacts", "1", "cus_nobody", null),
+            new("hubspot", "contacts", "999999999", "cus_nobody", null),
+        ], "adopted");
+
+        Assert.All(first, a => Assert.Equal(LinkOutcome.Linked, a.Outcome));
+        Assert.All(again, a => Assert.Equal(LinkOutcome.AlreadyLinked, a.Outcome));
+        Assert.Equal(["held-by-another", "record-missing", "unknown-object", "unknown-system", "unknown-customer"], refused.Select(a => a.Reason));
+        Assert.Equal(30, (await _store.ListCustomersAsync(null, 100, CancellationToken.None)).Length);
+
+        // What the records hold is known by now: going live writes what differs, to these very records.
+        await ApplyAsync(hub, Definition(hubspot: "live"));
+        await Loader(hub, "hubspot").Start("out", [], resume: false);
+        Assert.Equal(30L, Of(await EndedAsync(hub, "hubspot", "out"), "in-sync"));
+        Assert.Equal(30, Portal.Find("contacts", null, 0, 0).Total);
+        Assert.Equal(contacts[0].Fields["Email"], Portal.Read("contacts", there[0].Id)!.Fields["email"]);
     }
 }

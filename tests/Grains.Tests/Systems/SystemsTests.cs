@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Interfaces.Systems;
 using OrleansCrm.Grains.Tests.Outgoing;
