@@ -19,7 +19,7 @@ namespace OrleansCrm.Connectors.Salesforce;
 /// that carries the creation key, so that it can be repeated; the integration's name goes with each write and comes back in its change events.
 /// </remarks>
 /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"/>
-public sealed class SalesforceConnector : IRecordConnector, IRecordStream, ITellsAllowance
+public sealed partial class SalesforceConnector : IRecordConnector, IRecordStream, ITellsAllowance
 {
     /// <summary>Records of one call.</summary>
     public const int BatchMax = 200;
