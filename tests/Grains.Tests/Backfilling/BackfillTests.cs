@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using OrleansCrm.Connectors;
-using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Backfilling;
