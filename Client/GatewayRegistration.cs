@@ -8,6 +8,7 @@ using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Customers;
 using OrleansCrm.Client.Events;
 using OrleansCrm.Client.Requests;
+using OrleansCrm.Client.Systems;
 using OrleansCrm.Grains.Interfaces.Streaming;
 
 namespace OrleansCrm.Client;
@@ -37,6 +38,8 @@ public static class GatewayRegistration
         services.TryAddSingleton<WebhooksEndpoint>();
         services.TryAddSingleton<CustomersEndpoint>();
         services.TryAddSingleton<ChangesEndpoint>();
+        services.TryAddSingleton<SystemsEndpoint>();
+        services.TryAddSingleton<ContestedEndpoint>();
         services.TryAddSingleton<JournalTail>();
         services.AddSingleton<IJournalFollower>(static s => s.GetRequiredService<JournalTail>());
         return services;
@@ -49,6 +52,8 @@ public static class GatewayRegistration
         var events = services.GetRequiredService<EventsEndpoint>();
         var customers = services.GetRequiredService<CustomersEndpoint>();
         var changes = services.GetRequiredService<ChangesEndpoint>();
+        var systems = services.GetRequiredService<SystemsEndpoint>();
+        var contested = services.GetRequiredService<ContestedEndpoint>();
         var shell = services.GetRequiredService<RequestShell>();
 
         var v1 = endpoints.MapGroup("/v1");
@@ -59,6 +64,15 @@ public static class GatewayRegistration
         v1.MapGet("/customers/{id}/history", customers.History());
         v1.MapGet("/customers/by-source/{system}/{object}/{**externalId}", customers.GetBySource());
         v1.MapGet("/changes", changes.Get());
+        v1.MapGet("/systems", systems.List());
+        v1.MapGet("/systems/{name}", systems.Get());
+        v1.MapPost("/systems/{name}/pause", systems.Pause());
+        v1.MapPost("/systems/{name}/resume", systems.Resume());
+        v1.MapGet("/guards", systems.Guards());
+        v1.MapPost("/guards/{guard}/release", systems.Release());
+        v1.MapPost("/guards/{guard}/discard", systems.Discard());
+        v1.MapGet("/contested", contested.List());
+        v1.MapPost("/contested/{customer}/{link}/{field}", contested.Decide());
         v1.MapFallback("/{**path}", shell.Wrap("unknown", context => shell.WriteProblem(
             context, Problem.NotFound(Reason.UnknownOperation, "The hub has no such operation. docs/http-api.md lists them."))));
         return v1;

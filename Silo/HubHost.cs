@@ -36,6 +36,7 @@ static class HubHost
             await using var app = Build(settings, store, log);
             await HubHealth.ListenToMetersAsync(cancellationToken);
             await app.StartAsync(cancellationToken);
+            using var address = AddressFile.Write(settings, store.Hub.Id, app.Urls);
             log.Information("Hub {HubId} listens on {Urls}", store.Hub.Id, string.Join(';', app.Urls));
             var code = await RunToEndAsync(app, beside, cancellationToken);
             log.Information("The hub has ended; everything that was answered is stored");

@@ -11,19 +11,18 @@ sealed class CustomersEndpoint(Hub hub, RequestShell shell)
 {
     const string Json = "application/json";
     const int HistoryDefault = 100;
-    const int NameLengthMax = 512;
 
     public RequestDelegate Get() => shell.Wrap("customer", async context =>
     {
-        var id = Route(context, "id");
-        await Answer(context, id, Problem.NotFound(Reason.UnknownCustomer, $"There is no customer '{Shown(id)}'."));
+        var id = Parameters.Route(context, "id");
+        await Answer(context, id, Problem.NotFound(Reason.UnknownCustomer, $"There is no customer '{Parameters.Shown(id)}'."));
     });
 
     public RequestDelegate GetBySource() => shell.Wrap("customer-by-source", async context =>
     {
         var (system, @object, externalId) = SourceOf(context);
-        var problem = Problem.NotFound(Reason.UnknownSourceRecord, $"No customer holds the source record '{Shown(system)}/{Shown(@object)}/{Shown(externalId)}'.");
-        var id = IsName(system) && IsName(@object) && IsName(externalId) ? await hub.Reader.FindBySource(system, @object, externalId) : null;
+        var problem = Problem.NotFound(Reason.UnknownSourceRecord, $"No customer holds the source record '{Parameters.Shown(system)}/{Parameters.Shown(@object)}/{Parameters.Shown(externalId)}'.");
+        var id = Parameters.IsName(system) && Parameters.IsName(@object) && Parameters.IsName(externalId) ? await hub.Reader.FindBySource(system, @object, externalId) : null;
         if (id is null)
         {
             await shell.WriteProblem(context, problem);
@@ -35,12 +34,12 @@ sealed class CustomersEndpoint(Hub hub, RequestShell shell)
 
     public RequestDelegate Explain() => shell.Wrap("explain", async context =>
     {
-        var id = Route(context, "id");
-        var field = Route(context, "field");
-        var explanation = IsId(id) && IsName(field) ? await hub.Customer(id).Explain(field) : null;
+        var id = Parameters.Route(context, "id");
+        var field = Parameters.Route(context, "field");
+        var explanation = IsId(id) && Parameters.IsName(field) ? await hub.Customer(id).Explain(field) : null;
         if (explanation is null)
         {
-            await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownCustomerOrField, $"There is no customer '{Shown(id)}', or its record type has no field '{Shown(field)}'."));
+            await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownCustomerOrField, $"There is no customer '{Parameters.Shown(id)}', or its record type has no field '{Parameters.Shown(field)}'."));
             return;
         }
         context.Response.Headers.CacheControl = "no-store";
@@ -49,13 +48,13 @@ sealed class CustomersEndpoint(Hub hub, RequestShell shell)
 
     public RequestDelegate History() => shell.Wrap("history", async context =>
     {
-        var id = Route(context, "id");
-        if (Number(context, "after", 0, long.MaxValue, 0) is not { } after)
+        var id = Parameters.Route(context, "id");
+        if (Parameters.Number(context, "after", 0, long.MaxValue, 0) is not { } after)
         {
             await shell.WriteProblem(context, Problem.BadParameter("after", "'after' is the last revision that was read: a whole number, 0 or more."));
             return;
         }
-        if (Number(context, "max", 1, IReaderGrain.PageMax, HistoryDefault) is not { } max)
+        if (Parameters.Number(context, "max", 1, IReaderGrain.PageMax, HistoryDefault) is not { } max)
         {
             await shell.WriteProblem(context, Problem.BadParameter("max", $"'max' is a whole number from 1 to {IReaderGrain.PageMax}."));
             return;
@@ -63,7 +62,7 @@ sealed class CustomersEndpoint(Hub hub, RequestShell shell)
         var page = IsId(id) ? await hub.Reader.ReadHistory(id, after, (int)max) : null;
         if (page is null)
         {
-            await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownCustomer, $"There is no customer '{Shown(id)}'."));
+            await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownCustomer, $"There is no customer '{Parameters.Shown(id)}'."));
             return;
         }
         context.Response.Headers.CacheControl = "no-store";
@@ -117,19 +116,6 @@ sealed class CustomersEndpoint(Hub hub, RequestShell shell)
         return parts.Length < 3 ? ("", "", "") : (Uri.UnescapeDataString(parts[0]), Uri.UnescapeDataString(parts[1]), Uri.UnescapeDataString(parts[2]));
     }
 
-    static string Route(HttpContext context, string name) => context.Request.RouteValues[name] as string ?? "";
-
-    static long? Number(HttpContext context, string name, long min, long max, long otherwise)
-    {
-        var values = context.Request.Query[name];
-        if (values.Count == 0) return otherwise;
-        return values is [{ } text] && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max ? number : null;
-    }
-
     /// <summary>What cannot be a customer's id wakes no grain.</summary>
     static bool IsId(string id) => id.Length is > 0 and <= 128 && id.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.');
-
-    static bool IsName(string text) => text.Length is > 0 and <= NameLengthMax && !text.Any(char.IsControl);
-
-    static string Shown(string text) => text.Length <= NameLengthMax ? text : string.Concat(text.AsSpan(0, NameLengthMax), "…");
 }

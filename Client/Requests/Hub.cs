@@ -2,6 +2,7 @@ using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Interfaces.Reading;
+using OrleansCrm.Grains.Interfaces.Systems;
 
 namespace OrleansCrm.Client.Requests;
 
@@ -12,12 +13,15 @@ sealed class Hub(IGrainFactory grains)
     IIntakeGrain? _intake;
     IReaderGrain? _reader;
     IWebhookGrain? _webhooks;
+    ISystemsGrain? _systems;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
     public IReaderGrain Reader => _reader ??= Found(static g => g.GetGrain<IReaderGrain>(0));
 
     public IWebhookGrain Webhooks => _webhooks ??= Found(static g => g.GetGrain<IWebhookGrain>(0));
+
+    public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 

@@ -13,6 +13,11 @@ static class Reason
     public const string UnknownCustomer = "unknown-customer";
     public const string UnknownSourceRecord = "unknown-source-record";
     public const string UnknownCustomerOrField = "unknown-customer-or-field";
+    public const string UnknownSystem = "unknown-system";
+    public const string UnknownGuard = "unknown-guard";
+    public const string NothingHeld = "nothing-held";
+    public const string NotContested = "not-contested";
+    public const string DecisionRefused = "decision-refused";
     public const string UnknownOperation = "unknown-operation";
     public const string BadRequest = "bad-request";
     public const string Busy = "busy";

@@ -44,7 +44,7 @@ static class Exchanges
     /// <param name="bodyMax">Most bytes of the answer; a longer one counts as lost. 0: the body is not looked at.</param>
     /// <param name="waitHeader">The header that tells a wait beside Retry-After; null: none.</param>
     /// <param name="resetHeader">The header that tells when a limit begins anew; null: none.</param>
-    /// <param name="numbers">Headers whose whole numbers the caller wants to see; null: none.</param>
+    /// <param name="numbers">Headers whose whole numbers the caller wants to see, or whose shares (<c>name=used/max</c>), each by its own name; null: none.</param>
     /// <exception cref="OperationCanceledException">The caller gave up before anything was sent.</exception>
     public static async Task<Exchange> SendAsync(
         HttpClient client, HttpRequestMessage request, TimeSpan timeout, int bodyMax, TimeProvider time, CancellationToken cancellationToken,
@@ -113,10 +113,28 @@ static class Exchanges
         var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var name in names)
         {
-            if (response.Headers.TryGetValues(name, out var values) && long.TryParse(values.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) numbers[name] = number;
+            if (!response.Headers.TryGetValues(name, out var values)) continue;
+            var text = values.First();
+            if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) numbers[name] = number;
+            else AddShares(numbers, text);
         }
         return numbers;
     }
+
+    // "api-usage=18/5000; per-app-api-usage=17/250(appName=x)": what is used, and of how much.
+    static void AddShares(Dictionary<string, long> numbers, string text)
+    {
+        foreach (var part in text.Split(';', StringSplitOptions.TrimEntries))
+        {
+            if (part.Split('=', 2) is not [var name, var share] || share.Split('(')[0].Split('/') is not [var used, var most]) continue;
+            if (!long.TryParse(used, NumberStyles.None, CultureInfo.InvariantCulture, out var spent) || !long.TryParse(most, NumberStyles.None, CultureInfo.InvariantCulture, out var max)) continue;
+            numbers[name] = spent;
+            numbers[name + MaxOf] = max;
+        }
+    }
+
+    /// <summary>Ends the name under which the whole of a share is told.</summary>
+    public const string MaxOf = "/max";
 
     // A date is meant by the receiver's clock, which its Date header tells.
     static TimeSpan? Wait(RetryConditionHeaderValue? asked, DateTimeOffset theirNow) => asked switch

@@ -52,7 +52,18 @@ static partial class HubSpotAnswers
     public const string RemainingHeader = "X-HubSpot-RateLimit-Remaining";
     public const string IntervalHeader = "X-HubSpot-RateLimit-Interval-Milliseconds";
 
-    public static readonly string[] Numbers = [RemainingHeader, IntervalHeader];
+    public const string MaxHeader = "X-HubSpot-RateLimit-Max";
+    public const string DailyHeader = "X-HubSpot-RateLimit-Daily";
+    public const string DailyRemainingHeader = "X-HubSpot-RateLimit-Daily-Remaining";
+
+    public static readonly string[] Numbers = [RemainingHeader, IntervalHeader, MaxHeader, DailyHeader, DailyRemainingHeader];
+
+    /// <summary>Keeps what an answer tells of what is left; an app that signs in by OAuth is told of no day.</summary>
+    public static void Keep(AllowanceBook book, IReadOnlyDictionary<string, long> numbers)
+    {
+        if (numbers.TryGetValue(DailyRemainingHeader, out var ofDay)) book.Tell("day", numbers.TryGetValue(DailyHeader, out var day) ? day : null, ofDay);
+        if (numbers.TryGetValue(RemainingHeader, out var left)) book.Tell("10s", numbers.TryGetValue(MaxHeader, out var max) ? max : null, left);
+    }
 
     static readonly TimeSpan BurstWindow = TimeSpan.FromSeconds(10);
     static readonly TimeSpan SecondWindow = TimeSpan.FromSeconds(1);

@@ -19,7 +19,7 @@ namespace OrleansCrm.Connectors.HubSpot;
 /// was modified since, the search index, which lags: those begin earlier by <see cref="HubSpotDefinition.SearchLag"/>.
 /// See <see href="https://developers.hubspot.com/docs/api/crm/understanding-the-crm">HubSpot's documentation</see>.
 /// </remarks>
-public sealed partial class HubSpotConnector : IRecordConnector
+public sealed partial class HubSpotConnector : IRecordConnector, ITellsAllowance
 {
     /// <summary>Most records of one request.</summary>
     public const int BatchMax = 100;
@@ -38,6 +38,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
     readonly HubSpotDefinition _hubspot;
     readonly FrozenDictionary<string, HubSpotRecords> _objects;
     readonly TimeProvider _time;
+    readonly AllowanceBook _allowances;
     readonly HttpClient _client;
     readonly RestSignIn _signIn;
     readonly SemaphoreSlim _free;
@@ -62,6 +63,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
         _hubspot = system.HubSpot ?? throw new ArgumentException("The system is not described for the connector hubspot.", nameof(system));
         _objects = system.Mappings.DistinctBy(m => m.Object).ToFrozenDictionary(m => m.Object, m => new HubSpotRecords(hub, system, m, _hubspot), StringComparer.Ordinal);
         _time = time;
+        _allowances = new AllowanceBook(time);
         var connections = _hubspot.Parallel * Math.Max(1, system.Budget.Concurrency);
         _free = new SemaphoreSlim(connections);
         _client = Outbound.Client(_hubspot.AllowPrivate, connections, resolve);
@@ -80,6 +82,10 @@ public sealed partial class HubSpotConnector : IRecordConnector
     }
 
     public ConnectorCapabilities Capabilities { get; }
+
+    /// <summary>Calls of ten seconds and of a day, as the headers of every answer tell.</summary>
+    /// <seealso href="https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"/>
+    public ImmutableArray<Allowance> Allowances => _allowances.Told;
 
     public async Task<ReadOutcome> ReadAsync(RecordRead read, CancellationToken cancellationToken)
     {
@@ -274,6 +280,7 @@ public sealed partial class HubSpotConnector : IRecordConnector
     // Who has no call left waits before HubSpot has to say no: refusals count against the app there.
     void Watch(Exchange.Answered answer)
     {
+        HubSpotAnswers.Keep(_allowances, answer.Headers.Numbers);
         var wait = answer.Status == 429 ? HubSpotAnswers.Wait(answer)
             : answer.Headers.Numbers.TryGetValue(HubSpotAnswers.RemainingHeader, out var left) && left == 0 && answer.Headers.Numbers.TryGetValue(HubSpotAnswers.IntervalHeader, out var interval) ? TimeSpan.FromMilliseconds(Math.Clamp(interval / 10, 100, 10_000))
             : TimeSpan.Zero;

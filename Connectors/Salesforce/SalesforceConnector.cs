@@ -19,7 +19,7 @@ namespace OrleansCrm.Connectors.Salesforce;
 /// that carries the creation key, so that it can be repeated; the integration's name goes with each write and comes back in its change events.
 /// </remarks>
 /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"/>
-public sealed class SalesforceConnector : IRecordConnector, IRecordStream
+public sealed class SalesforceConnector : IRecordConnector, IRecordStream, ITellsAllowance
 {
     /// <summary>Records of one call.</summary>
     public const int BatchMax = 200;
@@ -42,6 +42,7 @@ public sealed class SalesforceConnector : IRecordConnector, IRecordStream
     readonly SalesforceDefinition _definition;
     readonly FrozenDictionary<string, SalesforceRecords> _objects;
     readonly TimeProvider _time;
+    readonly AllowanceBook _allowances;
     readonly HttpClient _client;
     readonly SalesforceSignIn _signIn;
     readonly SalesforceEventStream _events;
@@ -66,6 +67,7 @@ public sealed class SalesforceConnector : IRecordConnector, IRecordStream
         _definition = system.Salesforce ?? throw new ArgumentException("The system is not described for the connector salesforce.", nameof(system));
         _objects = system.Mappings.DistinctBy(m => m.Object).ToFrozenDictionary(m => m.Object, m => new SalesforceRecords(hub, system, _definition, m), StringComparer.Ordinal);
         _time = time;
+        _allowances = new AllowanceBook(time);
         var parallel = Math.Max(1, system.Budget.Concurrency);
         _free = new SemaphoreSlim(parallel);
         _client = Outbound.Client(_definition.AllowPrivate, parallel + 1, resolve);
@@ -95,6 +97,13 @@ public sealed class SalesforceConnector : IRecordConnector, IRecordStream
         ArgumentNullException.ThrowIfNull(take);
         return _events.ListenAsync(after, began, take, cancellationToken);
     }
+
+    /// <summary>Calls of 24 hours, as <c>Sforce-Limit-Info</c> tells with every answer; shared by everybody in the organisation.</summary>
+    /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm"/>
+    public ImmutableArray<Allowance> Allowances => _allowances.Told;
+
+    static readonly string[] LimitHeader = ["Sforce-Limit-Info"];
+    const string Usage = "api-usage";
 
     /// <summary>A record that is to be written.</summary>
     /// <param name="At">Its place in the call.</param>
@@ -616,7 +625,8 @@ public sealed class SalesforceConnector : IRecordConnector, IRecordStream
 
         // Asked last: signing in may have taken its time.
         if (_time.GetUtcNow() > startBefore) return (new Exchange.NotSent(DeliveryMachine.NotStartedCode), false);
-        var exchange = await Exchanges.SendAsync(_client, request, _definition.Timeout, AnswerMax, _time, cancellationToken);
+        var exchange = await Exchanges.SendAsync(_client, request, _definition.Timeout, AnswerMax, _time, cancellationToken, numbers: LimitHeader);
+        if (exchange is Exchange.Answered { Headers.Numbers: var told } && told.TryGetValue(Usage, out var used) && told.TryGetValue(Usage + Exchanges.MaxOf, out var max)) _allowances.Tell("day", max, max - used);
         if (exchange is not Exchange.Answered { Status: 401 }) return (exchange, false);
         _signIn.Forget(request);
         return (exchange, true);

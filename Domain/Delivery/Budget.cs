@@ -82,7 +82,8 @@ public sealed record Budget
     /// <summary>One lane's share.</summary>
     internal Budget Share(int lane, int lanes) => lanes == 1 ? this : this with { Saved = Saved / lanes, ByHour = [.. ByHour.Select(c => LaneDivision.Share(c, lane, lanes))] };
 
-    double SavedAt(BudgetDefinition definition, DateTimeOffset now)
+    /// <summary>Calls saved up by now; the largest whole number where the rate is not limited.</summary>
+    public double SavedAt(BudgetDefinition definition, DateTimeOffset now)
     {
         if (definition.PerSecond is not { } rate) return int.MaxValue;
         var seconds = now > At ? (now - At).TotalSeconds : 0;
@@ -92,8 +93,11 @@ public sealed record Budget
     double LeftInDay(BudgetDefinition definition, DeliveryPriority priority, DateTimeOffset now)
     {
         if (definition.PerDay is not { } day) return int.MaxValue;
-        return Usable(definition, day) * (1 - LeftForOthers[(int)priority]) - InDay(now);
+        return ShareOf(definition, day, priority) - InDay(now);
     }
+
+    /// <summary>Calls of a day that one of this priority may be among.</summary>
+    internal static double ShareOf(BudgetDefinition definition, int day, DeliveryPriority priority) => Usable(definition, day) * (1 - LeftForOthers[(int)priority]);
 
     ImmutableArray<int> RolledTo(long hour)
     {

@@ -35,6 +35,9 @@ public sealed partial class DeliveryMachine
     /// <summary>Deliveries in memory that the guard holds.</summary>
     public int HeldByGuard => _waiting.Count(s => _links[s.Key].Row.Reason == DueLink.Guard);
 
+    /// <summary>Some of them, the next to be looked at first.</summary>
+    public ImmutableArray<DueLink> HeldRows(int max) => [.. _waiting.Select(s => _links[s.Key].Row).Where(r => r.Reason == DueLink.Guard).Take(max)];
+
     void Track(DueLink row)
     {
         var link = new TrackedLink(row);

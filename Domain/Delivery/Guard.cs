@@ -23,6 +23,9 @@ public enum Guarded
 /// <summary>A number for each guarded kind.</summary>
 public readonly record struct GuardCounts(int Creates, int Changes, int Clears, int Deletes, int Merges)
 {
+    /// <summary>The kinds, one by one.</summary>
+    public static ImmutableArray<Guarded> EveryKind { get; } = [Guarded.Create, Guarded.Change, Guarded.Clear, Guarded.Delete, Guarded.Merge];
+
     internal static ReadOnlySpan<Guarded> Kinds => [Guarded.Create, Guarded.Change, Guarded.Clear, Guarded.Delete, Guarded.Merge];
 
     /// <param name="kind">One kind.</param>

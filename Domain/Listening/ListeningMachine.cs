@@ -262,7 +262,7 @@ public sealed class ListeningMachine
         return cursor with { Since = since, Before = since, SweepAt = null, Page = null, Pages = 0, Mark = page.Mark, SweptAt = began };
     }
 
-    ImmutableArray<RecordToRead> Waiting(ImmutableArray<ListedRecord> records, in Moment at)
+    static ImmutableArray<RecordToRead> Waiting(ImmutableArray<ListedRecord> records, in Moment at)
     {
         ImmutableArray<RecordToRead>.Builder? waiting = null;
         foreach (var record in records)

@@ -121,6 +121,9 @@ public interface ICustomerStore : IListeningStore, IAsyncDisposable
     /// <param name="after">Last of the page before; null: from the beginning.</param>
     Task<ImmutableArray<DueLink>> ListParkedLinksAsync(DeliveryLane lane, LinkKey? after, int max, CancellationToken cancellationToken);
 
+    /// <summary>Counts the rows of a system, over all its lanes.</summary>
+    Task<DeliveryTally> TallyDeliveriesAsync(string system, CancellationToken cancellationToken);
+
     /// <summary>Appends the version that follows the latest (the first is 1).</summary>
     /// <returns>False: the latest is another by now, and nothing was stored.</returns>
     Task<bool> AppendDefinitionAsync(StoredDefinition definition, CancellationToken cancellationToken);

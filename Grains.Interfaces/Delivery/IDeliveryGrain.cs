@@ -40,6 +40,10 @@ public interface IDeliveryGrain : IGrainWithStringKey
     [Alias("ReadStatus")]
     Task<DeliveryStatus> ReadStatus();
 
+    /// <summary>The status with what brakes the delivery: guard, budget and the system's own limits.</summary>
+    [Alias("ReadFigures")]
+    Task<DeliveryFigures> ReadFigures();
+
     /// <summary>Up to where the journal is not needed by this lane any more, durable: of its own partitions.</summary>
     /// <returns>Empty: it does not run, and needs all.</returns>
     [Alias("ReadCursors")]
@@ -54,6 +58,32 @@ public interface IDeliveryGrain : IGrainWithStringKey
 [GenerateSerializer, Immutable, Alias("crm.DeliveryStatus")]
 public sealed record DeliveryStatus(
     string System, string Mode, bool IsPaused, long Backlog, int InFlight, int Tracked, Guarded Held, DateTimeOffset? CircuitOpenUntil, string? Problem);
+
+/// <summary>How a delivery stands, and what brakes it.</summary>
+/// <param name="Saved">Calls that may start at once; null: not limited by us.</param>
+/// <param name="SpentInDay">Calls of the last 24 hours, where a day is limited.</param>
+/// <param name="BatchMax">Most records in one call: the least of what is configured and what the system takes.</param>
+/// <param name="Allowances">What the system itself says is left.</param>
+/// <param name="Guards">A figure for each kind of operation.</param>
+/// <param name="Held">Some of the deliveries that the guard holds.</param>
+[GenerateSerializer, Immutable, Alias("crm.DeliveryFigures")]
+public sealed record DeliveryFigures(
+    DeliveryStatus Status,
+    double? Saved,
+    long SpentInDay,
+    int BatchMax,
+    ImmutableArray<Systems.AllowanceView> Allowances,
+    ImmutableArray<GuardFigures> Guards,
+    DateTimeOffset? HeldSince,
+    ImmutableArray<Systems.HeldDelivery> Held)
+{
+    /// <summary>Most held deliveries that are told.</summary>
+    public const int HeldMax = 20;
+}
+
+/// <param name="Kind">One kind.</param>
+[GenerateSerializer, Immutable, Alias("crm.GuardFigures")]
+public sealed record GuardFigures(Guarded Kind, int Used, int Granted);
 
 /// <summary>Hands every golden change in order to one sink, behind a cursor of its own. Key: the sink's name.</summary>
 [Alias("crm.ISinkGrain")]

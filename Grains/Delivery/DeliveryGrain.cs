@@ -80,6 +80,24 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
         Problem = one.Problem ?? other.Problem,
     };
 
+    public async Task<DeliveryFigures> ReadFigures()
+    {
+        var figures = await (await RunningAsync()).ReadFiguresAsync();
+        foreach (var other in await Task.WhenAll(Others.Select(l => l.ReadFigures()))) figures = Together(figures, other);
+        return figures;
+    }
+
+    static DeliveryFigures Together(DeliveryFigures one, DeliveryFigures other) => new(
+        Together(one.Status, other.Status),
+        one.Saved + other.Saved,
+        one.SpentInDay + other.SpentInDay,
+        Math.Min(one.BatchMax, other.BatchMax),
+        // Each lane hears of the same windows: the latest word counts.
+        [.. one.Allowances.Concat(other.Allowances).GroupBy(a => a.Window, StringComparer.Ordinal).Select(w => w.MaxBy(a => a.AsOf)!)],
+        [.. one.Guards.Concat(other.Guards).GroupBy(g => g.Kind).Select(g => new GuardFigures(g.Key, g.Sum(f => f.Used), g.Sum(f => f.Granted)))],
+        one.HeldSince is { } since && !(other.HeldSince < since) ? since : other.HeldSince,
+        [.. one.Held.Concat(other.Held).Take(DeliveryFigures.HeldMax)]);
+
     DeliveryLane Lane => LaneOf(this.GetPrimaryKeyString());
 
     // Of any lane but the first: none.

@@ -10,6 +10,7 @@ using OrleansCrm.Grains.Committing;
 using OrleansCrm.Grains.Customers;
 using OrleansCrm.Grains.Definitions;
 using OrleansCrm.Grains.Interfaces.Delivery;
+using OrleansCrm.Grains.Interfaces.Systems;
 
 namespace OrleansCrm.Grains.Delivery;
 
@@ -174,6 +175,30 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
     {
         var told = await ReadAsync(() => new { At = _machine.TakeCall(_parts.Definitions.Current, priority, Clock.Now) });
         return told is null ? Clock.Now + ReachAgain : told.At;
+    }
+
+    public async Task<DeliveryFigures> ReadFiguresAsync()
+    {
+        var status = await ReadStatusAsync();
+        using var lease = _connection.Take() ?? default(Connection<IRecordConnector>.Lease?);
+        var connector = lease?.Opened;
+        ImmutableArray<AllowanceView> told = [.. (connector as ITellsAllowance)?.Allowances.Select(a => new AllowanceView(a.Window, a.Max, a.Left, a.AsOf)) ?? []];
+        var system = _parts.Definitions.Current.System(_lane.System)?.ShareOf(_lane.Lane);
+        var batch = Math.Min(system?.Budget.BatchSize ?? 1, connector is null ? int.MaxValue : Math.Max(1, connector.Capabilities.UpdateMax));
+        var figures = await ReadAsync(() =>
+        {
+            var (guard, budget, now) = (_machine.Guard, _machine.Budget, Clock.Now);
+            return new DeliveryFigures(
+                status,
+                system?.Budget.PerSecond is null ? null : budget.SavedAt(system.Budget, now),
+                system?.Budget.PerDay is null ? 0 : budget.InDay(now),
+                batch,
+                told,
+                system is null ? [] : [.. GuardCounts.EveryKind.Select(kind => new GuardFigures(kind, guard.Used(system.Guard, now).Of(kind), guard.Granted.Of(kind)))],
+                guard.HeldSince,
+                [.. _machine.HeldRows(DeliveryFigures.HeldMax).Select(r => new HeldDelivery(r.CustomerId, r.LinkId, (Guarded)r.Needs))]);
+        });
+        return figures ?? new DeliveryFigures(status, null, 0, batch, told, [], null, []);
     }
 
     /// <returns>Default: it has ended.</returns>

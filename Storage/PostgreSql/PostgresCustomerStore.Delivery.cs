@@ -79,6 +79,20 @@ public sealed partial class PostgresCustomerStore
 
     const string PriorityLast = "4";
 
+    const string TallySql =
+        """
+        SELECT state, priority, reason, needs, count(*) FROM due_link WHERE system = $1
+        GROUP BY state, priority, reason, needs ORDER BY count(*) DESC, state, priority, reason, needs LIMIT $2
+        """;
+
+    // Entries of a partition are in the order of their times, so its earliest mark is its oldest.
+    const string OldestMarkSql =
+        """
+        SELECT min(j.at) FROM (
+            SELECT marked_partition AS partition, min(marked_sequence) AS sequence FROM due_link WHERE system = $1 AND state IN ('due', 'retrying') GROUP BY marked_partition) m
+        JOIN journal j ON j.partition = m.partition AND j.sequence = m.sequence
+        """;
+
     public Task<DeliveryMessage.Started> AcquireDeliveryAsync(DeliveryLane lane, int rowsMax, CancellationToken cancellationToken) => ReadAsync(async connection =>
     {
         Bounds.EnsurePage(rowsMax);
@@ -239,6 +253,22 @@ public sealed partial class PostgresCustomerStore
         Bounds.EnsurePage(max);
         return ReadRowsAsync(ParkedSql, [Text(lane.System), Value(lane.Lane), Text(after?.CustomerId ?? ""), Text(after?.LinkId ?? ""), Value(max)], cancellationToken);
     }
+
+    public Task<DeliveryTally> TallyDeliveriesAsync(string system, CancellationToken cancellationToken) => ReadAsync(async connection =>
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new(TallySql) { Parameters = { Text(system), Value(DeliveryTally.CountsMax) } });
+        batch.BatchCommands.Add(new(OldestMarkSql) { Parameters = { Text(system) } });
+        var counts = ImmutableArray.CreateBuilder<DeliveryCount>();
+        await using var row = await batch.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            counts.Add(new(DueRow.State(row.GetString(0)), (DeliveryPriority)row.GetInt16(1), row.IsDBNull(2) ? null : row.GetString(2), (Operations)row.GetInt32(3), row.GetInt64(4)));
+        }
+        await row.NextResultAsync(cancellationToken);
+        await row.ReadAsync(cancellationToken);
+        return new DeliveryTally(counts.ToImmutable(), row.IsDBNull(0) ? null : Utc(row.GetDateTime(0)));
+    }, cancellationToken);
 
     async Task<RowsAnswer> FencedAsync(
         string sql, DeliveryLane lane, long epoch, ImmutableArray<DueLink> rows, Action<NpgsqlParameterCollection> more, CancellationToken cancellationToken)

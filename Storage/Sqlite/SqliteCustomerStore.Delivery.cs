@@ -184,6 +184,28 @@ public sealed partial class SqliteCustomerStore
             lane.System, lane.Lane, after?.CustomerId ?? "", after?.LinkId ?? "", max)), cancellationToken);
     }
 
+    public Task<DeliveryTally> TallyDeliveriesAsync(string system, CancellationToken cancellationToken) => ReadAsync(session =>
+    {
+        var counts = ImmutableArray.CreateBuilder<DeliveryCount>();
+        using (var row = session.Query(
+            "SELECT state, priority, reason, needs, count(*) FROM due_link WHERE system = $1 GROUP BY state, priority, reason, needs ORDER BY count(*) DESC, state, priority, reason, needs LIMIT $2",
+            system, DeliveryTally.CountsMax))
+        {
+            while (row.Read()) counts.Add(new(DueRow.State(row.GetString(0)), (DeliveryPriority)row.GetInt16(1), TextOrNull(row, 2), (Operations)row.GetInt32(3), row.GetInt64(4)));
+        }
+
+        // Entries of a partition are in the order of their times, so its earliest mark is its oldest.
+        using var oldest = session.Query(
+            """
+            SELECT min(j.at) FROM (
+                SELECT marked_partition AS partition, min(marked_sequence) AS sequence FROM due_link WHERE system = $1 AND state IN ('due', 'retrying') GROUP BY marked_partition) m
+            JOIN journal j ON j.partition = m.partition AND j.sequence = m.sequence
+            """,
+            system);
+        oldest.Read();
+        return new DeliveryTally(counts.ToImmutable(), TextOrNull(oldest, 0) is { } at ? SqliteTime.Read(at) : null);
+    }, cancellationToken);
+
     async Task<RowsAnswer> FencedAsync(DeliveryLane lane, long epoch, Action<SqliteSession> write)
     {
         var end = await _writer.RunAsync(WriteTurn.Background, session =>

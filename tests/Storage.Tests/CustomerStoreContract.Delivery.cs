@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Storage;
 using Xunit;
 using static OrleansCrm.Storage.Tests.Given;
 
@@ -115,6 +116,26 @@ public abstract partial class CustomerStoreContract
         Assert.True(second.Epoch > first.Epoch);
         Assert.Equal([0L, 0L, 7L, 0L], second.Cursors.Select(c => c.Sequence));
         Assert.Equal([Due("cus_2", priority: DeliveryPriority.People), Due("cus_1", inMinutes: 5)], second.Rows);
+    }
+
+    [Fact]
+    public async Task Rows_are_counted_over_all_lanes_with_the_age_of_the_oldest_mark()
+    {
+        await AppendAsync(CommitOf(EditEntry(IdIn(0), 1, "v"), EditEntry(IdIn(0), 2, "w")));
+        var at = (await Store.ReadPageAsync(0, 0, 10, Token)).Entries[1].At;
+        Assert.Null((await Store.TallyDeliveriesAsync("salesforce", Token)).OldestMark);
+        foreach (var lane in (DeliveryLane[])[Salesforce, new("salesforce", 1)])
+        {
+            var started = await Store.AcquireDeliveryAsync(lane, 10, Token);
+            await Store.MarkAsync(lane, new(1, [Due("cus_1") with { MarkedAt = new(0, 2) }, Due("cus_2", DueState.Waiting, reason: DueLink.Guard) with { Needs = Operations.Create }, Due("cus_3", DueState.Parked, reason: "gone") with { MarkedAt = new(0, 1) }], [], started.Epoch), Token);
+        }
+
+        var tally = await Store.TallyDeliveriesAsync("salesforce", Token);
+
+        Assert.Equal((2L, 2L, 2L, 2L), (tally.Of(DeliveryState.Due), tally.Of(DeliveryState.Held), tally.Of(DeliveryState.Parked), tally.Lagging));
+        Assert.Contains(tally.Counts, c => c is { State: DueState.Waiting, Needs: Operations.Create, Count: 2 });
+        Assert.Equal(at, tally.OldestMark);
+        Assert.Empty((await Store.TallyDeliveriesAsync("shop", Token)).Counts);
     }
 
     [Fact]

@@ -1,6 +1,5 @@
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Listening;
-using OrleansCrm.Domain.Storage;
 using Xunit;
 using static OrleansCrm.Storage.Tests.Given;
 

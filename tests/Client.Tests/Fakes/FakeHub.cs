@@ -4,6 +4,7 @@ using OrleansCrm.Domain.Customers;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Interfaces.Reading;
+using OrleansCrm.Grains.Interfaces.Systems;
 
 namespace OrleansCrm.Client.Tests.Fakes;
 
@@ -18,6 +19,8 @@ sealed class FakeHub : IGrainFactory
         _intake = new(this);
         _reader = new(this);
     }
+
+    public FakeSystemsGrain Systems { get; } = new();
 
     /// <summary>All events that reached intake, in the order in which calls came.</summary>
     public ConcurrentQueue<IncomingEvent> Taken { get; } = new();
@@ -47,6 +50,7 @@ sealed class FakeHub : IGrainFactory
     {
         if (typeof(TGrainInterface) == typeof(IIntakeGrain)) return (TGrainInterface)(object)_intake;
         if (typeof(TGrainInterface) == typeof(IReaderGrain)) return (TGrainInterface)(object)_reader;
+        if (typeof(TGrainInterface) == typeof(ISystemsGrain)) return (TGrainInterface)(object)Systems;
         throw new NotSupportedException(typeof(TGrainInterface).Name);
     }
 
@@ -63,8 +67,7 @@ sealed class FakeHub : IGrainFactory
             return [.. events.Select(hub.Answer)];
         }
 
-        public Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Domain.Intake.Edit> edits, string? correlationId, CancellationToken cancellationToken) =>
-            throw new NotSupportedException("The gateway knows no edits, only events.");
+        public Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Domain.Intake.Edit> edits, string? correlationId, CancellationToken cancellationToken) => throw new NotSupportedException("The gateway offers events; edits are what connectors bring.");
     }
 
     sealed class FakeReader(FakeHub hub) : IReaderGrain

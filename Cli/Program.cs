@@ -1,0 +1,3 @@
+using OrleansCrm.Cli;
+
+return await CrmCommand.RunAsync(args, Surroundings.OfProcess());
