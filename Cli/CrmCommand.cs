@@ -15,6 +15,9 @@ static class CrmCommand
             shell.AsJson,
             shell.Yes,
             SystemsCommand.Make(shell),
+            DiscoverCommand.Make(shell),
+            BackfillCommand.Make(shell),
+            LinksCommand.Make(shell),
             GuardCommand.Make(shell),
             ContestedCommand.Make(shell),
         };

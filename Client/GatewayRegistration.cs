@@ -7,6 +7,7 @@ using Microsoft.Extensions.Options;
 using OrleansCrm.Client.Changes;
 using OrleansCrm.Client.Customers;
 using OrleansCrm.Client.Events;
+using OrleansCrm.Client.Links;
 using OrleansCrm.Client.Requests;
 using OrleansCrm.Client.Systems;
 using OrleansCrm.Grains.Interfaces.Streaming;
@@ -40,6 +41,8 @@ public static class GatewayRegistration
         services.TryAddSingleton<ChangesEndpoint>();
         services.TryAddSingleton<SystemsEndpoint>();
         services.TryAddSingleton<ContestedEndpoint>();
+        services.TryAddSingleton<BackfillEndpoint>();
+        services.TryAddSingleton<LinksEndpoint>();
         services.TryAddSingleton<JournalTail>();
         services.AddSingleton<IJournalFollower>(static s => s.GetRequiredService<JournalTail>());
         return services;
@@ -54,6 +57,7 @@ public static class GatewayRegistration
         var changes = services.GetRequiredService<ChangesEndpoint>();
         var systems = services.GetRequiredService<SystemsEndpoint>();
         var contested = services.GetRequiredService<ContestedEndpoint>();
+        var backfill = services.GetRequiredService<BackfillEndpoint>();
         var shell = services.GetRequiredService<RequestShell>();
 
         var v1 = endpoints.MapGroup("/v1");
@@ -68,6 +72,13 @@ public static class GatewayRegistration
         v1.MapGet("/systems/{name}", systems.Get());
         v1.MapPost("/systems/{name}/pause", systems.Pause());
         v1.MapPost("/systems/{name}/resume", systems.Resume());
+        v1.MapPost("/systems/{name}/check", systems.Check());
+        v1.MapPost("/systems/{name}/survey", systems.Survey());
+        v1.MapGet("/systems/{name}/backfill/{direction}", backfill.Get());
+        v1.MapPost("/systems/{name}/backfill/{direction}", backfill.Start());
+        v1.MapPost("/systems/{name}/backfill/{direction}/plan", backfill.Plan());
+        v1.MapPost("/systems/{name}/backfill/{direction}/cancel", backfill.Cancel());
+        v1.MapPost("/links", services.GetRequiredService<LinksEndpoint>().Import());
         v1.MapGet("/guards", systems.Guards());
         v1.MapPost("/guards/{guard}/release", systems.Release());
         v1.MapPost("/guards/{guard}/discard", systems.Discard());

@@ -16,6 +16,7 @@ static class SystemsCommand
             ? Show(context, await context.Hub.GetAsync($"/systems/{HubConnection.Part(one)}", cancellationToken))
             : List(context, await context.Hub.GetAsync("/systems", cancellationToken)));
 
+        command.Add(DiscoverCommand.Test(shell));
         command.Add(Pausing(shell, "pause", "Stops all calls to a system until it is resumed, whatever restarts meanwhile. What is due waits; intake goes on."));
         command.Add(Pausing(shell, "resume", "Lets calls to a paused system go on."));
         return command;

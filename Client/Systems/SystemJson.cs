@@ -139,6 +139,85 @@ static class SystemJson
         json.WriteEndObject();
     }
 
+    public static void Write(Utf8JsonWriter json, string system, System.Collections.Immutable.ImmutableArray<FindingView> findings)
+    {
+        json.WriteStartObject();
+        json.WriteString("system"u8, system);
+        json.WriteString("worst"u8, findings.Any(f => f.Level == "wrong") ? "wrong" : findings.Any(f => f.Level == "doubtful") ? "doubtful" : "fine");
+        json.WriteStartArray("findings"u8);
+        foreach (var finding in findings) Write(json, finding);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    static void Write(Utf8JsonWriter json, FindingView finding)
+    {
+        json.WriteStartObject();
+        json.WriteString("level"u8, finding.Level);
+        json.WriteString("code"u8, finding.Code);
+        if (finding.Object is { } about) json.WriteString("object"u8, about);
+        if (finding.Field is { } field) json.WriteString("field"u8, field);
+        json.WriteString("says"u8, finding.Says);
+        if (finding.Fix.Length > 0) json.WriteString("fix"u8, finding.Fix);
+        json.WriteEndObject();
+    }
+
+    public static void Write(Utf8JsonWriter json, SurveyView survey)
+    {
+        json.WriteStartObject();
+        json.WriteString("system"u8, survey.System);
+        WriteProblem(json, survey.Problem);
+        json.WriteStartArray("objects"u8);
+        foreach (var each in survey.Objects)
+        {
+            json.WriteStartObject();
+            json.WriteString("object"u8, each.Object);
+            json.WriteString("label"u8, each.Label);
+            WriteProblem(json, each.Problem);
+            json.WriteNumber("records"u8, each.Records);
+            json.WriteBoolean("all"u8, each.IsAll);
+            json.WriteStartArray("fields"u8);
+            foreach (var field in each.Fields) Write(json, field, each.Records);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteString("proposal"u8, survey.Proposal);
+        json.WriteEndObject();
+    }
+
+    static void WriteProblem(Utf8JsonWriter json, FindingView? problem)
+    {
+        if (problem is null) return;
+        json.WritePropertyName("problem"u8);
+        Write(json, problem);
+    }
+
+    static void Write(Utf8JsonWriter json, SurveyedFieldView field, int records)
+    {
+        json.WriteStartObject();
+        json.WriteString("name"u8, field.Name);
+        json.WriteString("label"u8, field.Label);
+        if (field.Type is { } type) json.WriteString("type"u8, type);
+        json.WriteString("vendorType"u8, field.VendorType);
+        json.WriteBoolean("custom"u8, field.IsCustom);
+        if (field.IsRequired) json.WriteBoolean("required"u8, true);
+        if (field.IsReadOnly) json.WriteBoolean("readOnly"u8, true);
+        if (records > 0)
+        {
+            json.WriteNumber("filled"u8, field.Filled);
+            json.WriteNumber("fillRate"u8, Math.Round((double)field.Filled / records, 4));
+        }
+        if (field.MappedTo is { } mapped) json.WriteString("mappedTo"u8, mapped);
+        if (!field.Values.IsDefaultOrEmpty)
+        {
+            json.WriteStartObject("values"u8);
+            foreach (var value in field.Values) json.WriteNumber(value.Value, value.Count);
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
+    }
+
     /// <summary>The kind's word in a guard's name.</summary>
     public static string WordOf(Guarded kind) => kind.ToString().ToLowerInvariant();
 

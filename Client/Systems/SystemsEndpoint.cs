@@ -13,6 +13,8 @@ sealed class SystemsEndpoint(Hub hub, RequestShell shell)
     /// <summary>Most operations that a person may let through by number.</summary>
     const int NextMax = 1_000_000;
 
+    const int RecordsDefault = 1_000;
+
     public RequestDelegate List() => shell.Wrap("systems", async context =>
     {
         var systems = await hub.Systems.List();
@@ -40,6 +42,39 @@ sealed class SystemsEndpoint(Hub hub, RequestShell shell)
     {
         var name = Parameters.Route(context, "name");
         await Answer(context, name, Parameters.IsName(name) ? await hub.Systems.Pause(name, paused) : null);
+    });
+
+    public RequestDelegate Check() => shell.Wrap("system-check", async context =>
+    {
+        var name = Parameters.Route(context, "name");
+        if (!Parameters.IsName(name) || await hub.Survey.Check(name) is not { } findings)
+        {
+            await Answer(context, name, (SystemView?)null);
+            return;
+        }
+        await Answer(context, (name, findings), static (json, v) => SystemJson.Write(json, v.name, v.findings));
+    });
+
+    public RequestDelegate Survey() => shell.Wrap("system-survey", async context =>
+    {
+        var name = Parameters.Route(context, "name");
+        if (Parameters.Number(context, "records", 1, ISurveyGrain.RecordsMax, RecordsDefault) is not { } records)
+        {
+            await shell.WriteProblem(context, Problem.BadParameter("records", $"'records' is a whole number from 1 to {ISurveyGrain.RecordsMax}."));
+            return;
+        }
+        var objects = context.Request.Query["object"];
+        if (objects.Count > ISurveyGrain.ObjectsMax || objects.Any(o => o is null || !Parameters.IsName(o)))
+        {
+            await shell.WriteProblem(context, Problem.BadParameter("object", $"'object' names an object of the system; it may be there up to {ISurveyGrain.ObjectsMax} times."));
+            return;
+        }
+        if (!Parameters.IsName(name) || await hub.Survey.Survey(name, [.. objects.OfType<string>()], (int)records) is not { } survey)
+        {
+            await Answer(context, name, (SystemView?)null);
+            return;
+        }
+        await Answer(context, survey, SystemJson.Write);
     });
 
     public RequestDelegate Guards() => shell.Wrap("guards", async context =>

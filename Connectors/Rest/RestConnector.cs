@@ -13,7 +13,7 @@ using OrleansCrm.Domain.Delivery;
 namespace OrleansCrm.Connectors.Rest;
 
 /// <summary>Brings records to a system over plain REST, as the definition describes it. One record travels in one request.</summary>
-public sealed class RestConnector : IRecordConnector
+public sealed partial class RestConnector : IRecordConnector
 {
     /// <summary>Largest answer about one record.</summary>
     const int RecordMax = 4 << 20;

@@ -19,7 +19,7 @@ namespace OrleansCrm.Connectors.Salesforce;
 /// that carries the creation key, so that it can be repeated; the integration's name goes with each write and comes back in its change events.
 /// </remarks>
 /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"/>
-public sealed class SalesforceConnector : IRecordConnector, IRecordStream, ITellsAllowance
+public sealed partial class SalesforceConnector : IRecordConnector, IRecordStream, ITellsAllowance
 {
     /// <summary>Records of one call.</summary>
     public const int BatchMax = 200;
@@ -88,6 +88,13 @@ public sealed class SalesforceConnector : IRecordConnector, IRecordStream, ITell
 
     public ConnectorCapabilities Capabilities { get; }
 
+    /// <summary>Calls of 24 hours, as <c>Sforce-Limit-Info</c> tells with every answer; shared by everybody in the organisation.</summary>
+    /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm"/>
+    public ImmutableArray<Allowance> Allowances => _allowances.Told;
+
+    static readonly string[] LimitHeader = ["Sforce-Limit-Info"];
+    const string Usage = "api-usage";
+
     public bool IsWanted => _definition.ChangeEvents;
 
     /// <summary>Subscribes to change events. Events are kept for 72 hours: a cursor that is older is lost.</summary>
@@ -97,13 +104,6 @@ public sealed class SalesforceConnector : IRecordConnector, IRecordStream, ITell
         ArgumentNullException.ThrowIfNull(take);
         return _events.ListenAsync(after, began, take, cancellationToken);
     }
-
-    /// <summary>Calls of 24 hours, as <c>Sforce-Limit-Info</c> tells with every answer; shared by everybody in the organisation.</summary>
-    /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm"/>
-    public ImmutableArray<Allowance> Allowances => _allowances.Told;
-
-    static readonly string[] LimitHeader = ["Sforce-Limit-Info"];
-    const string Usage = "api-usage";
 
     /// <summary>A record that is to be written.</summary>
     /// <param name="At">Its place in the call.</param>

@@ -28,6 +28,9 @@ sealed class SalesforceSignIn(SystemDefinition system, SalesforceDefinition defi
     // Where the first token led. Ids mean nothing in another organisation, as a sandbox is after it was refreshed.
     string? _organisation;
 
+    /// <summary>Where the latest credentials led, taken or not; null: they led nowhere yet.</summary>
+    public string? Led { get; private set; }
+
     /// <returns>Null: done. Else why it cannot be: nothing was sent to the organisation.</returns>
     public async Task<Exchange.NotSent?> SignAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -80,6 +83,7 @@ sealed class SalesforceSignIn(SystemDefinition system, SalesforceDefinition defi
 
         // …/id/ORGANISATION/USER
         var organisation = Text(answer.Body, "id")?.Split('/') is [.., var org, _] ? org : null;
+        Led = organisation;
         if ((system.Binding ?? _organisation) is { } binding && !IsSame(binding, organisation)) return (null, new Exchange.NotSent(BoundElsewhere));
         _organisation = organisation;
         return (token, null);

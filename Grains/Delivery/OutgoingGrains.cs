@@ -19,6 +19,8 @@ public static class OutgoingGrains
         services.TryAddSingleton<OutgoingMetrics>();
         services.TryAddSingleton<OutgoingParts>();
         services.TryAddSingleton<WebhookReaders>();
+        services.TryAddSingleton<Backfilling.BackfillParts>();
+        services.TryAddSingleton<Linking.Adoption>();
         services.AddSingleton<IJournalListener, JournalBell>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, OutgoingKeeper>();
 

@@ -8,8 +8,8 @@ static partial class ListeningLog
     public static partial void IntakeNotReached(this ILogger logger, int count, string error);
 
     [LoggerMessage(EventId = 2502, Level = LogLevel.Warning,
-        Message = "Of {Count} records of {System}, object {Object}, the field {Field} was not taken ({Code}); their other fields were. {Fix}")]
-    public static partial void FieldsLeftOut(this ILogger logger, string system, string @object, string field, string code, int count, string fix);
+        Message = "Of {Count} records of {System}, object {ObjectName}, the field {Field} was not taken ({Code}); their other fields were. {Fix}")]
+    public static partial void FieldsLeftOut(this ILogger logger, int count, string system, string objectName, string field, string code, string fix);
 
     [LoggerMessage(EventId = 2503, Level = LogLevel.Information, Message = "Listening to {System} runs here, with cursor epoch {Epoch}")]
     public static partial void ListeningStarted(this ILogger logger, string system, long epoch);

@@ -51,6 +51,7 @@ sealed class FakeHub : IGrainFactory
         if (typeof(TGrainInterface) == typeof(IIntakeGrain)) return (TGrainInterface)(object)_intake;
         if (typeof(TGrainInterface) == typeof(IReaderGrain)) return (TGrainInterface)(object)_reader;
         if (typeof(TGrainInterface) == typeof(ISystemsGrain)) return (TGrainInterface)(object)Systems;
+        if (typeof(TGrainInterface) == typeof(ISurveyGrain)) return (TGrainInterface)(object)new FakeSurveyGrain();
         throw new NotSupportedException(typeof(TGrainInterface).Name);
     }
 

@@ -53,6 +53,30 @@ public sealed class SystemsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_check_tells_its_findings_and_the_worst_of_them()
+    {
+        var (status, answer) = await Post("/v1/systems/desk/check");
+        var (missing, _) = await Post("/v1/systems/nobody/check");
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.NotFound, "wrong"), (status, missing, answer.Text("worst")));
+        Assert.Equal(("field-missing", "Fax", "Make it."), (answer.GetProperty("findings")[0].Text("code"), answer.GetProperty("findings")[0].Text("field"), answer.GetProperty("findings")[0].Text("fix")));
+    }
+
+    [Fact]
+    public async Task A_survey_tells_fields_rates_and_a_proposal()
+    {
+        var (_, answer) = await Post("/v1/systems/desk/survey?object=contacts&object=companies&records=10");
+        var (missing, _) = await Post("/v1/systems/nobody/survey");
+
+        Assert.Equal(["contacts", "companies"], answer.GetProperty("objects").EnumerateArray().Select(o => o.Text("object")));
+        var field = answer.GetProperty("objects")[0].GetProperty("fields")[0];
+        Assert.Equal((0.5, 5, "stage"), (field.GetProperty("fillRate").GetDouble(), field.GetProperty("values").GetProperty("lead").GetInt32(), field.Text("mappedTo")));
+        Assert.Equal("systems:\n  desk: {}\n", answer.Text("proposal"));
+        Assert.Equal(HttpStatusCode.NotFound, missing);
+        foreach (var bad in (string[])["records=0", "records=10001", "records=x", "object=", "object=%07"]) Assert.Equal(HttpStatusCode.BadRequest, (await Post($"/v1/systems/desk/survey?{bad}")).Status);
+    }
+
+    [Fact]
     public async Task A_system_is_paused_and_resumed()
     {
         var (_, paused) = await Post("/v1/systems/desk/pause");

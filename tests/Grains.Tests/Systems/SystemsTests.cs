@@ -82,6 +82,20 @@ public sealed class SystemsTests
         Assert.Equal(25, hub.Desk.Count);
     }
 
+    [Fact]
+    public async Task A_system_that_cannot_be_connected_or_described_is_told_so()
+    {
+        await using var hub = await OutgoingHub.StartAsync();
+        var survey = hub.Cluster.Cluster.Client.GetGrain<ISurveyGrain>(0);
+
+        Assert.Equal("not-describing", Assert.Single((await survey.Check("desk"))!.Value).Code);
+        hub.Systems.Broken["desk"] = true;
+        Assert.Equal("not-connected", Assert.Single((await survey.Check("desk"))!.Value).Code);
+        Assert.Equal("There is no secret.", (await survey.Survey("desk", [], 10))!.Problem!.Says);
+        Assert.Null(await survey.Check("nobody"));
+        Assert.Null(await survey.Survey("nobody", [], 10));
+    }
+
     static async Task<ContestedField> ContestedAsync(OutgoingHub hub)
     {
         await hub.ReportAsync(1, 1, Named);
