@@ -36,6 +36,7 @@ public static class GatewayRegistration
         services.TryAddSingleton<GatewayMetrics>();
         services.TryAddSingleton<RequestShell>();
         services.TryAddSingleton<EventsEndpoint>();
+        services.TryAddSingleton<WebhooksEndpoint>();
         services.TryAddSingleton<CustomersEndpoint>();
         services.TryAddSingleton<ChangesEndpoint>();
         services.TryAddSingleton<SystemsEndpoint>();
@@ -61,6 +62,7 @@ public static class GatewayRegistration
 
         var v1 = endpoints.MapGroup("/v1");
         v1.MapPost("/events", events.Handler());
+        v1.MapPost("/webhooks/{system}", services.GetRequiredService<WebhooksEndpoint>().Handler());
         v1.MapGet("/customers/{id}", customers.Get());
         v1.MapGet("/customers/{id}/explain/{field}", customers.Explain());
         v1.MapGet("/customers/{id}/history", customers.History());

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using CsvHelper;
-using OrleansCrm.Cli.Hub;
 using OrleansCrm.Cli.Screen;
 
 namespace OrleansCrm.Cli.Commands;

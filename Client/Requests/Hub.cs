@@ -2,6 +2,7 @@ using OrleansCrm.Grains.Interfaces.Backfilling;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
 using OrleansCrm.Grains.Interfaces.Linking;
+using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Interfaces.Reading;
 using OrleansCrm.Grains.Interfaces.Systems;
 
@@ -16,6 +17,7 @@ sealed class Hub(IGrainFactory grains)
     ISystemsGrain? _systems;
     ISurveyGrain? _survey;
     ILinksGrain? _links;
+    IWebhookGrain? _webhooks;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
@@ -28,6 +30,8 @@ sealed class Hub(IGrainFactory grains)
     public IBackfillGrain Backfill(string system) => Found(system, static (g, system) => g.GetGrain<IBackfillGrain>(system));
 
     public ILinksGrain Links => _links ??= Found(static g => g.GetGrain<ILinksGrain>(0));
+
+    public IWebhookGrain Webhooks => _webhooks ??= Found(static g => g.GetGrain<IWebhookGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 
