@@ -4,7 +4,6 @@ using OrleansCrm.Domain.Backfilling;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
-using OrleansCrm.Domain.Describing;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Backfilling;
 using OrleansCrm.Grains.Interfaces.Delivery;

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 using OrleansCrm.Domain.Intake;
