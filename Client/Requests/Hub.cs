@@ -15,9 +15,9 @@ sealed class Hub(IGrainFactory grains)
     IIntakeGrain? _intake;
     IReaderGrain? _reader;
     ISystemsGrain? _systems;
+    IWebhookGrain? _webhooks;
     ISurveyGrain? _survey;
     ILinksGrain? _links;
-    IWebhookGrain? _webhooks;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
@@ -25,13 +25,13 @@ sealed class Hub(IGrainFactory grains)
 
     public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
 
+    public IWebhookGrain Webhooks => _webhooks ??= Found(static g => g.GetGrain<IWebhookGrain>(0));
+
     public ISurveyGrain Survey => _survey ??= Found(static g => g.GetGrain<ISurveyGrain>(0));
 
     public IBackfillGrain Backfill(string system) => Found(system, static (g, system) => g.GetGrain<IBackfillGrain>(system));
 
     public ILinksGrain Links => _links ??= Found(static g => g.GetGrain<ILinksGrain>(0));
-
-    public IWebhookGrain Webhooks => _webhooks ??= Found(static g => g.GetGrain<IWebhookGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 

@@ -166,7 +166,7 @@ sealed class SalesforceEventStream(
         {
             var known = pinned.RawDataMemory;
             handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, errors) =>
-                shown is not null && (errors & SslPolicyErrors.RemoteCertificateNotAvailable) == 0 && CryptographicOperations.FixedTimeEquals(shown.GetRawCertData(), known.Span);
+                shown is not null && !errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) && CryptographicOperations.FixedTimeEquals(shown.GetRawCertData(), known.Span);
         }
         return handler;
     }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using OrleansCrm.Connectors.Salesforce;
-using OrleansCrm.Domain.Claims;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Intake;

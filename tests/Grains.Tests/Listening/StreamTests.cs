@@ -1,5 +1,4 @@
 using OrleansCrm.Domain.Customers;
-using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Tests.Outgoing;
 using OrleansCrm.Sandbox.Vendors;

@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using OrleansCrm.Connectors;
-using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Sandbox.HubSpot;
 using OrleansCrm.Sandbox.Rest;
