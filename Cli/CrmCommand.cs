@@ -18,6 +18,7 @@ static class CrmCommand
             DiscoverCommand.Make(shell),
             BackfillCommand.Make(shell),
             LinksCommand.Make(shell),
+            ReconcileCommand.Make(shell),
             GuardCommand.Make(shell),
             ContestedCommand.Make(shell),
         };

@@ -78,6 +78,9 @@ public static class GatewayRegistration
         v1.MapPost("/systems/{name}/backfill/{direction}", backfill.Start());
         v1.MapPost("/systems/{name}/backfill/{direction}/plan", backfill.Plan());
         v1.MapPost("/systems/{name}/backfill/{direction}/cancel", backfill.Cancel());
+        v1.MapGet("/systems/{name}/reconcile", backfill.Get());
+        v1.MapPost("/systems/{name}/reconcile", backfill.Compare());
+        v1.MapPost("/systems/{name}/reconcile/cancel", backfill.Cancel());
         v1.MapPost("/links", services.GetRequiredService<LinksEndpoint>().Import());
         v1.MapGet("/guards", systems.Guards());
         v1.MapPost("/guards/{guard}/release", systems.Release());

@@ -62,7 +62,7 @@ static class BackfillCommand
         return command;
     }
 
-    static async Task<JsonElement> FollowAsync(CommandContext context, string path, CancellationToken cancellationToken)
+    public static async Task<JsonElement> FollowAsync(CommandContext context, string path, CancellationToken cancellationToken)
     {
         string? said = null;
         while (true)

@@ -34,16 +34,26 @@ sealed class BackfillEndpoint(Hub hub, RequestShell shell)
     public RequestDelegate Start() => Wrap("backfill-start", async (context, grain, direction) =>
     {
         if (await ObjectsAsync(context, "objects", "resume") is not { } said) return;
-        var view = await grain.Start(direction, said.Objects, said.Resume);
+        var view = await grain.Start(direction, said.Objects, said.Flag);
         if (view.Refusal is { } refusal) await shell.WriteProblem(context, new(StatusCodes.Status409Conflict, Reason.CannotBegin, "The load was not begun", refusal));
+        else await Answer(context, view, StatusCodes.Status202Accepted);
+    });
+
+    public RequestDelegate Compare() => Wrap("reconcile-start", async (context, grain, _) =>
+    {
+        if (await ObjectsAsync(context, "objects", "repair") is not { } said) return;
+        var view = await grain.Compare(said.Objects, said.Flag);
+        if (view.Refusal is { } refusal) await shell.WriteProblem(context, new(StatusCodes.Status409Conflict, Reason.CannotBegin, "The comparison was not begun", refusal));
         else await Answer(context, view, StatusCodes.Status202Accepted);
     });
 
     RequestDelegate Wrap(string operation, Func<HttpContext, IBackfillGrain, string, Task> handle) => shell.Wrap(operation, async context =>
     {
         var name = Parameters.Route(context, "name");
-        var direction = Parameters.Route(context, "direction");
-        if (direction is not (IBackfillGrain.In or IBackfillGrain.Out))
+
+        // The paths of a comparison name no direction.
+        var direction = context.Request.RouteValues.ContainsKey("direction") ? Parameters.Route(context, "direction") : IBackfillGrain.Check;
+        if (context.Request.RouteValues.ContainsKey("direction") && direction is not (IBackfillGrain.In or IBackfillGrain.Out))
         {
             await shell.WriteProblem(context, Problem.NotFound(Reason.UnknownOperation, "A load goes 'in' (the system's records into the hub) or 'out' (the hub's customers into the system)."));
             return;
@@ -58,25 +68,26 @@ sealed class BackfillEndpoint(Hub hub, RequestShell shell)
     });
 
     static Problem NoRun(HttpContext context, string direction) =>
-        Problem.NotFound(Reason.UnknownRun, $"There was never a load '{direction}' of system '{Parameters.Shown(Parameters.Route(context, "name"))}'.");
+        Problem.NotFound(Reason.UnknownRun, $"There was never a run '{direction}' of system '{Parameters.Shown(Parameters.Route(context, "name"))}'.");
 
-    async Task<(ImmutableArray<string> Objects, bool Resume)?> ObjectsAsync(HttpContext context, params string[] known)
+    async Task<(ImmutableArray<string> Objects, bool Flag)?> ObjectsAsync(HttpContext context, params string[] known)
     {
         var (said, wrong) = await Parameters.ObjectAsync(context, known);
         ImmutableArray<string> objects = [];
-        var resume = false;
+        var flag = false;
         if (wrong is null && said.TryGetProperty("objects", out var told))
         {
             if (told.ValueKind != JsonValueKind.Array || told.GetArrayLength() > ObjectsMax || told.EnumerateArray().Any(o => o.ValueKind != JsonValueKind.String || !Parameters.IsName(o.GetString()!)))
                 wrong = Parameters.BadMember("objects", $"'objects' is a list of up to {ObjectsMax} names.");
             else objects = [.. told.EnumerateArray().Select(o => o.GetString()!)];
         }
-        if (wrong is null && said.TryGetProperty("resume", out var again))
+        foreach (var name in (string[])["resume", "repair"])
         {
-            if (again.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) wrong = Parameters.BadMember("resume", "'resume' is true or false.");
-            else resume = again.GetBoolean();
+            if (wrong is not null || !said.TryGetProperty(name, out var yes)) continue;
+            if (yes.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) wrong = Parameters.BadMember(name, $"'{name}' is true or false.");
+            else flag = yes.GetBoolean();
         }
-        if (wrong is null) return (objects, resume);
+        if (wrong is null) return (objects, flag);
         await shell.WriteProblem(context, wrong);
         return null;
     }
@@ -113,7 +124,28 @@ sealed class BackfillEndpoint(Hub hub, RequestShell shell)
             json.WriteEndArray();
         }
         if (!view.Customers.IsDefaultOrEmpty) Counts(json, "customers", view.Customers);
+        if (view.Direction == IBackfillGrain.Check)
+        {
+            json.WriteBoolean("repair"u8, view.Repair);
+            json.WriteStartArray("differences"u8);
+            foreach (var difference in view.Found) Write(json, difference);
+            json.WriteEndArray();
+        }
         if (view.Lagging is { } lagging) json.WriteNumber("lagging"u8, lagging);
+        json.WriteEndObject();
+    }
+
+    static void Write(Utf8JsonWriter json, DifferenceView difference)
+    {
+        json.WriteStartObject();
+        json.WriteString("kind"u8, difference.Kind);
+        json.WriteString("object"u8, difference.Object);
+        json.WriteString("externalId"u8, difference.ExternalId);
+        Text(json, "customer", difference.CustomerId);
+        Text(json, "field", difference.Field);
+        if (difference.Since is { } since) json.WriteString("since"u8, since.UtcDateTime);
+        Text(json, "code", difference.Code);
+        json.WriteString("advice"u8, difference.Advice);
         json.WriteEndObject();
     }
 

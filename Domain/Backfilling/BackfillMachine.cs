@@ -3,6 +3,7 @@ using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Listening;
+using OrleansCrm.Domain.Reconciling;
 
 namespace OrleansCrm.Domain.Backfilling;
 
@@ -27,12 +28,20 @@ public abstract record BackfillMessage
     /// <summary>Answers <see cref="BackfillEffect.Take"/>.</summary>
     /// <param name="Counts">What became of those that were taken for good.</param>
     /// <param name="Left">Those of which nobody knows: they are offered again.</param>
-    public sealed record Taken(long Ticket, IReadOnlyDictionary<string, long> Counts, ImmutableArray<ListedRecord> Left) : BackfillMessage;
+    public sealed record Taken(long Ticket, IReadOnlyDictionary<string, long> Counts, ImmutableArray<ListedRecord> Left) : BackfillMessage
+    {
+        /// <summary>Differences that were found; default: none was looked for.</summary>
+        public ImmutableArray<Difference> Found { get; init; }
+    }
 
     /// <summary>Answers <see cref="BackfillEffect.Walk"/>.</summary>
     /// <param name="Last">The last customer looked at; null: there was none behind the place asked for.</param>
     /// <param name="Failed">The store or a customer could not be asked: nothing counts.</param>
-    public sealed record Walked(long Ticket, string? Last, IReadOnlyDictionary<string, long> Counts, bool Failed = false) : BackfillMessage;
+    public sealed record Walked(long Ticket, string? Last, IReadOnlyDictionary<string, long> Counts, bool Failed = false) : BackfillMessage
+    {
+        /// <inheritdoc cref="Taken.Found"/>
+        public ImmutableArray<Difference> Found { get; init; }
+    }
 
     /// <summary>Answers <see cref="BackfillEffect.Tally"/>.</summary>
     /// <param name="Lagging">Deliveries due or retrying, and entries not read; null: nobody could tell.</param>
@@ -133,6 +142,12 @@ public sealed class BackfillMachine
         {
             case BackfillMessage.Started started:
                 (_started, _epoch, _state) = (true, started.Epoch, started.State);
+
+                // What was listed before is known to nobody any more: a comparison that a process took with it is made again from its beginning.
+                if (_state is { Direction: BackfillDirection.Check, Phase: BackfillPhase.Running } check)
+                {
+                    Keep(check with { StartedAt = now, After = null, Customers = BackfillCounts.Nothing, Found = [], Objects = [.. check.Objects.Select(o => new ObjectBackfill { Object = o.Object, Restarts = o.Restarts + 1 })] });
+                }
                 GoOn();
                 break;
             case BackfillMessage.Begin begin when _state is null or { IsOver: true } or { Phase: BackfillPhase.Stopped }:
@@ -171,13 +186,13 @@ public sealed class BackfillMachine
         _dirty = true;
     }
 
-    ObjectBackfill? Current => _state is { Phase: BackfillPhase.Running, Direction: BackfillDirection.In } state ? state.Objects.FirstOrDefault(o => !o.IsDone) : null;
+    ObjectBackfill? Current => _state is { Phase: BackfillPhase.Running, Direction: not BackfillDirection.Out } state ? state.Objects.FirstOrDefault(o => !o.IsDone) : null;
 
     void Advance(DateTimeOffset now, ICollection<BackfillEffect> effects)
     {
         if (_state is { Phase: BackfillPhase.Running } running && now >= _notBefore)
         {
-            if (running.Direction == BackfillDirection.In) AdvanceIn(running, now, effects);
+            if (running.Direction != BackfillDirection.Out) AdvanceIn(running, now, effects);
             else AdvanceOut(running, effects);
         }
         if (_dirty && !_saving && now >= _notBefore)
@@ -195,7 +210,16 @@ public sealed class BackfillMachine
     {
         if (Current is not { } current)
         {
-            if (!_saving && !_dirty) Keep(state with { Phase = BackfillPhase.Ended, EndedAt = now });
+            if (_saving || _dirty || _walking != 0) return;
+            if (state.Direction == BackfillDirection.In)
+            {
+                Keep(state with { Phase = BackfillPhase.Ended, EndedAt = now });
+                return;
+            }
+
+            // All that is there was listed; what the hub holds for there and was not among it is asked of the customers.
+            _walking = ++_tickets;
+            effects.Add(new BackfillEffect.Walk(_walking, state.After, WalkMax, Decide: false));
             return;
         }
         if (!_asked)
@@ -267,11 +291,16 @@ public sealed class BackfillMachine
         }
         (_failures, Trouble) = (0, null);
         _taking = null;
+        Keep(WithFound(_state!, taken.Found));
         Replace(current with { Page = page.Next, Pages = current.Pages + 1, IsDone = page.Next is null, Counts = current.Counts.Plus(_taken) });
 
         // The next object begins at its own first page.
         if (page.Next is null) (_asked, _inHand) = (false, null);
     }
+
+    static BackfillState WithFound(BackfillState state, ImmutableArray<Difference> found) => found.IsDefaultOrEmpty || state.Found.Length >= BackfillState.FoundMax
+        ? state
+        : state with { Found = [.. state.Found, .. found.Take(BackfillState.FoundMax - state.Found.Length)] };
 
     void Replace(ObjectBackfill changed) => Keep(_state! with { Objects = [.. _state.Objects.Select(o => o.Object == changed.Object ? changed : o)] });
 
@@ -293,15 +322,16 @@ public sealed class BackfillMachine
     void TakeWalked(BackfillMessage.Walked walked, DateTimeOffset now, double chance)
     {
         _walking = 0;
-        if (_state is not { Phase: BackfillPhase.Running, Direction: BackfillDirection.Out } state) return;
+        if (_state is not { Phase: BackfillPhase.Running, Direction: not BackfillDirection.In } state) return;
         if (walked.Failed)
         {
             Wait("store-unavailable", null, now, chance, counts: true);
             return;
         }
         (_failures, Trouble) = (0, null);
+        state = WithFound(state, walked.Found);
         if (walked.Last is { } last) Keep(state with { After = last, Customers = state.Customers.Plus(walked.Counts) });
-        else if (state.Stage == OutStage.Deciding) Keep(state with { Stage = OutStage.Delivering, After = null, Before = state.Customers });
+        else if (state is { Direction: BackfillDirection.Out, Stage: OutStage.Deciding }) Keep(state with { Stage = OutStage.Delivering, After = null, Before = state.Customers });
         else Keep(state with { Phase = BackfillPhase.Ended, EndedAt = now });
     }
 

@@ -12,6 +12,9 @@ public enum BackfillDirection
 
     /// <summary>All customers of the hub are brought to the system.</summary>
     Out,
+
+    /// <summary>All records of the system are compared with what the hub knows and wants there.</summary>
+    Check,
 }
 
 public enum BackfillPhase
@@ -71,6 +74,15 @@ public sealed record BackfillState
 
     /// <summary>Out of the hub: customers and links of the present stage, by how they stand.</summary>
     public BackfillCounts Customers { get; init; } = BackfillCounts.Nothing;
+
+    /// <summary>A check: differences are mended as far as taking records in, and reading them again, does that.</summary>
+    public bool Repair { get; init; }
+
+    /// <summary>A check: some of the differences, the first found first.</summary>
+    public ImmutableArray<Reconciling.Difference> Found { get; init; } = [];
+
+    /// <summary>Most differences that are kept one by one; all are counted.</summary>
+    public const int FoundMax = 500;
 
     /// <summary>Out of the hub: how they stood when the run began.</summary>
     public BackfillCounts Before { get; init; } = BackfillCounts.Nothing;

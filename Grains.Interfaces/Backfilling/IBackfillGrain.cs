@@ -8,6 +8,9 @@ public interface IBackfillGrain : IGrainWithStringKey
     const string In = "in";
     const string Out = "out";
 
+    /// <summary>A comparison of all records with what the hub knows and wants there.</summary>
+    const string Check = "check";
+
     /// <summary>Sees to it that loads which were begun go on. Repeating it changes nothing.</summary>
     [Alias("Run")]
     Task Run();
@@ -24,6 +27,13 @@ public interface IBackfillGrain : IGrainWithStringKey
     /// <returns>How it stands; its <see cref="BackfillView.Refusal"/> says why it was not begun.</returns>
     [Alias("Start")]
     Task<BackfillView> Start(string direction, ImmutableArray<string> objects, bool resume);
+
+    /// <summary>Begins to compare all records of the system with known and golden values.</summary>
+    /// <param name="objects">Empty: all that are mapped and can be listed.</param>
+    /// <param name="repair">Take in what was missed and read again what is missing.</param>
+    /// <returns>How it stands; its <see cref="BackfillView.Refusal"/> says why it was not begun.</returns>
+    [Alias("Compare")]
+    Task<BackfillView> Compare(ImmutableArray<string> objects, bool repair);
 
     [Alias("Cancel")]
     Task<BackfillView?> Cancel(string direction);
@@ -69,7 +79,21 @@ public readonly record struct CountView(string Name, long Count);
 [GenerateSerializer, Immutable, Alias("crm.BackfillView")]
 public sealed record BackfillView(
     string System, string Direction, string? Refusal, string? Id, string? Phase, string? Stage, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, string? Problem, string? Advice, DateTimeOffset? Again,
-    ImmutableArray<ObjectBackfillView> Objects, ImmutableArray<CountView> Customers, long? Lagging, double PerSecond);
+    ImmutableArray<ObjectBackfillView> Objects, ImmutableArray<CountView> Customers, long? Lagging, double PerSecond)
+{
+    /// <summary>A comparison: some of the differences.</summary>
+    [Id(0)]
+    public ImmutableArray<DifferenceView> Found { get; init; } = [];
+
+    /// <summary>A comparison that mends.</summary>
+    [Id(1)]
+    public bool Repair { get; init; }
+}
+
+/// <inheritdoc cref="OrleansCrm.Domain.Reconciling.Difference"/>
+/// <param name="Advice">What a person can do, or what mends it by itself.</param>
+[GenerateSerializer, Immutable, Alias("crm.DifferenceView")]
+public sealed record DifferenceView(string Kind, string Object, string ExternalId, string? CustomerId, string? Field, DateTimeOffset? Since, string? Code, string Advice);
 
 [GenerateSerializer, Immutable, Alias("crm.ObjectBackfillView")]
 public sealed record ObjectBackfillView(string Object, int Pages, bool IsDone, int Restarts, ImmutableArray<CountView> Counts);

@@ -30,7 +30,7 @@ public sealed class BackfillGrain(BackfillParts parts) : Grain, IBackfillGrain
 
     public async Task Run()
     {
-        foreach (var direction in (BackfillDirection[])[BackfillDirection.In, BackfillDirection.Out]) await RunningAsync(direction);
+        foreach (var direction in Enum.GetValues<BackfillDirection>()) await RunningAsync(direction);
     }
 
     public async Task<BackfillView?> Read(string direction) => await (await RunningAsync(DirectionOf(direction))).ReadViewAsync();
@@ -42,7 +42,11 @@ public sealed class BackfillGrain(BackfillParts parts) : Grain, IBackfillGrain
         return await run.ReadViewAsync();
     }
 
-    public async Task<BackfillView> Start(string direction, ImmutableArray<string> objects, bool resume)
+    public Task<BackfillView> Compare(ImmutableArray<string> objects, bool repair) => StartAsync(IBackfillGrain.Check, objects, resume: false, repair);
+
+    public Task<BackfillView> Start(string direction, ImmutableArray<string> objects, bool resume) => StartAsync(direction, objects, resume, repair: false);
+
+    async Task<BackfillView> StartAsync(string direction, ImmutableArray<string> objects, bool resume, bool repair)
     {
         var way = DirectionOf(direction);
         var hub = Outgoing.Definitions.Current;
@@ -56,7 +60,7 @@ public sealed class BackfillGrain(BackfillParts parts) : Grain, IBackfillGrain
         {
             if (await run.ReadViewAsync() is { Phase: "running" } under) return under with { Refusal = "A load is under way. Cancel it before another is begun." };
             ImmutableArray<string> chosen = [];
-            if (way == BackfillDirection.In)
+            if (way != BackfillDirection.Out)
             {
                 var (able, problem) = ObjectsOf(hub, system, objects);
                 if (problem is not null) return Refused(direction, problem);
@@ -70,10 +74,11 @@ public sealed class BackfillGrain(BackfillParts parts) : Grain, IBackfillGrain
             Outgoing.Chance.Fill(bits);
             run.Tell(new BackfillMessage.Begin(new BackfillState
             {
-                Id = $"backfill_{Convert.ToHexStringLower(bits)}",
+                Id = $"{(way == BackfillDirection.Check ? "check" : "backfill")}_{Convert.ToHexStringLower(bits)}",
                 System = system.Name,
                 Direction = way,
                 StartedAt = Outgoing.Clock.Now,
+                Repair = repair,
                 Objects = [.. chosen.Select(o => new ObjectBackfill { Object = o })],
             }));
         }
@@ -181,7 +186,12 @@ public sealed class BackfillGrain(BackfillParts parts) : Grain, IBackfillGrain
         return new(System, IBackfillGrain.Out, OutProblem(system), null, [], BackfillRun.CountsOf(counts), [.. samples], calls, takes);
     }
 
-    static BackfillDirection DirectionOf(string direction) => direction == IBackfillGrain.Out ? BackfillDirection.Out : BackfillDirection.In;
+    static BackfillDirection DirectionOf(string direction) => direction switch
+    {
+        IBackfillGrain.Out => BackfillDirection.Out,
+        IBackfillGrain.Check => BackfillDirection.Check,
+        _ => BackfillDirection.In,
+    };
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {

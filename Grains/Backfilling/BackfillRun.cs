@@ -7,6 +7,7 @@ using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Listening;
+using OrleansCrm.Domain.Reconciling;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Grains.Interfaces.Backfilling;
@@ -65,7 +66,7 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
 
     public Action? Leave { get; set; }
 
-    string Work => _direction == BackfillDirection.In ? "backfill-in" : "backfill-out";
+    string Work => _direction switch { BackfillDirection.In => "backfill-in", BackfillDirection.Out => "backfill-out", _ => "check" };
 
     protected override BackfillMessage Woken { get; } = new BackfillMessage.Tick();
 
@@ -91,11 +92,11 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
     BackfillView? View() => _machine.State is { } state
         ? new BackfillView(
             _system,
-            _direction == BackfillDirection.In ? IBackfillGrain.In : IBackfillGrain.Out,
+            _direction.ToString().ToLowerInvariant(),
             null,
             state.Id,
             state.Phase.ToString().ToLowerInvariant(),
-            _direction == BackfillDirection.In ? state.Objects.FirstOrDefault(o => !o.IsDone)?.Object : state.Stage.ToString().ToLowerInvariant(),
+            _direction != BackfillDirection.Out ? state.Objects.FirstOrDefault(o => !o.IsDone)?.Object ?? "customers" : state.Stage.ToString().ToLowerInvariant(),
             state.StartedAt,
             state.EndedAt,
             state.Problem ?? _machine.Trouble,
@@ -105,6 +106,10 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
             CountsOf(state.Customers),
             state is { Direction: BackfillDirection.Out, IsOver: false } ? _lagging : null,
             state.IsOver ? 0 : Pace())
+        {
+            Found = [.. state.Found.Select(d => new DifferenceView(d.Kind, d.Object, d.ExternalId, d.CustomerId, d.Field, d.Since, d.Code, DifferenceKind.AdviceFor(d.Kind)))],
+            Repair = state.Repair,
+        }
         : null;
 
     internal static ImmutableArray<CountView> CountsOf(BackfillCounts counts) => [.. counts.All.Select(c => new CountView(c.Key, c.Value))];
@@ -144,6 +149,9 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
         {
             case BackfillMessage.Taken taken: _done += taken.Counts.GetValueOrDefault("listed"); break;
             case BackfillMessage.Walked walked: _done += walked.Counts.Values.Sum(); break;
+            case BackfillMessage.Begin:
+                lock (_listed) _listed.Clear();
+                return;
             case BackfillMessage.Tallied tallied: _lagging = tallied.Lagging; break;
             default: return;
         }
@@ -156,8 +164,10 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
         switch (effect)
         {
             case BackfillEffect.List list: _ = Task.Run(() => ListAsync(list)); break;
+            case BackfillEffect.Take take when _direction == BackfillDirection.Check: _ = Task.Run(() => CompareAsync(take, _machine.State!)); break;
             case BackfillEffect.Take take: _ = Task.Run(() => TakeAsync(take)); break;
-            case BackfillEffect.Walk walk: _ = Task.Run(() => WalkAsync(walk)); break;
+            case BackfillEffect.Walk walk when _direction == BackfillDirection.Check: _ = Task.Run(() => WalkAsync(walk, () => MissingAsync(walk, _machine.State!))); break;
+            case BackfillEffect.Walk walk: _ = Task.Run(() => WalkAsync(walk, () => WalkOnceAsync(walk))); break;
             case BackfillEffect.Tally tally: _ = Task.Run(() => TallyAsync(tally)); break;
             case BackfillEffect.Save save: _ = Task.Run(() => SaveAsync(save)); break;
             case BackfillEffect.WakeAt wake: WakeAt(wake.Time); break;
@@ -267,13 +277,89 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
         Add(linked.Contains(record.Observation.Source) ? "already-linked" : answer.CustomerId is { } customer && CustomerIds.IsSince(customer, begun) ? "founded" : "joined");
     }
 
-    // ---- out of the hub --------------------------------------------------------------------------------------------
+    // ---- a check -----------------------------------------------------------------------------------------------------
 
-    async Task WalkAsync(BackfillEffect.Walk walk)
+    // Of all that was listed since the check began, in this process.
+    readonly HashSet<SourceRecord> _listed = [];
+
+    async Task CompareAsync(BackfillEffect.Take take, BackfillState state)
     {
         try
         {
-            Post(await WalkOnceAsync(walk));
+            var hub = _parts.Definitions.Current;
+            if (hub.System(_system) is not { } system) return;
+            var holders = take.Records.IsEmpty ? [] : (await _parts.Store.LookUpRecordsAsync([.. take.Records.Select(r => r.Observation.Source)], _closing.Token)).Where(f => f is { CustomerId: not null, Suppressed: false }).ToDictionary(f => f.Record, f => f.CustomerId!);
+            var customers = new Dictionary<string, Customer>(StringComparer.Ordinal);
+            foreach (var some in holders.Values.Distinct(StringComparer.Ordinal).Chunk(LoadsTogether))
+            {
+                foreach (var stored in await _parts.Store.LoadAsync([.. some], _closing.Token))
+                {
+                    if (stored.Fold() is { } customer) customers[stored.CustomerId] = customer;
+                }
+            }
+            var counts = new Dictionary<string, long>(StringComparer.Ordinal);
+            var found = ImmutableArray.CreateBuilder<Difference>();
+            var mend = ImmutableArray.CreateBuilder<ListedRecord>();
+            void Add(string name) => counts[name] = counts.GetValueOrDefault(name) + 1;
+            foreach (var record in take.Records)
+            {
+                Add("listed");
+                var holder = holders.GetValueOrDefault(record.Observation.Source) is { } id ? customers.GetValueOrDefault(id) : null;
+                var differences = Comparison.Of(record, holder, hub, system, Clock.Now);
+                if (differences.IsEmpty) Add("agrees");
+                else Add("differs");
+                foreach (var difference in differences) Add($"field:{difference.Kind}");
+                found.AddRange(differences);
+                if (differences.Any(d => d.Kind is DifferenceKind.MissedEdit or DifferenceKind.Unlinked or DifferenceKind.Gone)) mend.Add(record);
+            }
+            lock (_listed) _listed.UnionWith(take.Records.Where(r => r.Observation.Kind is EditKind.Change or EditKind.Observation or EditKind.Restored).Select(r => r.Observation.Source));
+            if (state.Repair && mend.Count > 0)
+            {
+                foreach (var answer in await _backfill.Intake.TakeAsync(_system, mend.ToImmutable(), take.Batch, take.Batch, _closing.Token)) Add($"repaired:{answer.Outcome.ToString().ToLowerInvariant()}");
+            }
+            Post(new BackfillMessage.Taken(take.Ticket, counts, []) { Found = found.ToImmutable() });
+        }
+        catch (StoreUnavailableException)
+        {
+            Post(new BackfillMessage.Taken(take.Ticket, new Dictionary<string, long>(), take.Records));
+        }
+        catch (OperationCanceledException)
+        {
+            // It ends: the comparison is made again from its beginning.
+        }
+    }
+
+    async Task<BackfillMessage.Walked> MissingAsync(BackfillEffect.Walk walk, BackfillState state)
+    {
+        var heads = await _parts.Store.ListCustomersAsync(walk.After, walk.Max, _closing.Token);
+        var counts = new Dictionary<string, long>(StringComparer.Ordinal);
+        if (heads.IsEmpty) return new(walk.Ticket, null, counts);
+        var objects = state.Objects.Select(o => o.Object).ToHashSet(StringComparer.Ordinal);
+        var found = ImmutableArray.CreateBuilder<Difference>();
+        foreach (var some in heads.Chunk(LoadsTogether))
+        {
+            foreach (var stored in await _parts.Store.LoadAsync([.. some.Select(h => h.CustomerId)], _closing.Token))
+            {
+                if (stored.Fold() is not { } customer) continue;
+                lock (_listed) found.AddRange(Comparison.Missing(customer, _system, objects, _listed.Contains, state.StartedAt));
+            }
+        }
+        if (found.Count > 0) counts[DifferenceKind.Missing] = found.Count;
+        if (state.Repair && found.Count > 0 && await _parts.Store.AskReadsAsync(_system, [.. found.Select(d => new RecordToRead(d.Object, d.ExternalId))], _closing.Token))
+        {
+            counts["repaired:read-again"] = found.Count;
+            await _parts.Grains.GetGrain<Interfaces.Listening.IListeningGrain>(_system).ReadsCame();
+        }
+        return new(walk.Ticket, heads[^1].CustomerId, counts) { Found = found.ToImmutable() };
+    }
+
+    // ---- out of the hub --------------------------------------------------------------------------------------------
+
+    async Task WalkAsync(BackfillEffect.Walk walk, Func<Task<BackfillMessage.Walked>> look)
+    {
+        try
+        {
+            Post(await look());
         }
 #pragma warning disable CA1031 // Whatever kept it from looking, nothing counts, and it looks again.
         catch (Exception error)

@@ -18,9 +18,9 @@ public static class OutgoingGrains
         services.TryAddSingleton<LocalRuns>();
         services.TryAddSingleton<OutgoingMetrics>();
         services.TryAddSingleton<OutgoingParts>();
-        services.TryAddSingleton<WebhookReaders>();
         services.TryAddSingleton<Backfilling.BackfillParts>();
         services.TryAddSingleton<Linking.Adoption>();
+        services.TryAddSingleton<WebhookReaders>();
         services.AddSingleton<IJournalListener, JournalBell>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, OutgoingKeeper>();
 

@@ -217,6 +217,22 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_comparison_is_the_plan_of_its_repair()
+    {
+        _hub.On("POST /v1/systems/crm/reconcile", """{"id":"check_1","phase":"running"}""", 202);
+        _hub.On("GET /v1/systems/crm/reconcile", """{"id":"check_1","phase":"ended","objects":[{"object":"Contact","counts":{"listed":9,"agrees":8,"differs":1,"field:missed-edit":1}}],"differences":[{"kind":"missed-edit","object":"Contact","externalId":"003","customer":"cus_1","field":"city","since":"2026-03-01T12:00:00Z","advice":"Take it in."}]}""");
+
+        var ran = await _hub.Crm("reconcile", "crm");
+        var unasked = await _hub.Crm("reconcile", "crm", "--repair");
+        var repaired = await _hub.Crm("reconcile", "crm", "--repair", "--yes");
+
+        Assert.Equal((2, 1, 2), (ran.Code, unasked.Code, repaired.Code));
+        Assert.Contains("Contact/003", ran.Out, StringComparison.Ordinal);
+        Assert.Contains("--yes", unasked.Error, StringComparison.Ordinal);
+        Assert.Single(_hub.Asked, a => a.Body == """{"objects":[],"repair":true}""");
+    }
+
+    [Fact]
     public async Task A_refusal_is_told_with_its_reason_on_the_standard_error()
     {
         var ran = await _hub.Crm("systems", "nobody");

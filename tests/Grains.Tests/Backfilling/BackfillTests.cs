@@ -253,4 +253,68 @@ public sealed class BackfillTests : IAsyncLifetime
         Assert.Equal(30, Portal.Find("contacts", null, 0, 0).Total);
         Assert.Equal(contacts[0].Fields["Email"], Portal.Read("contacts", there[0].Id)!.Fields["email"]);
     }
+
+    [Fact]
+    public async Task A_comparison_explains_each_difference_and_a_repair_mends_what_was_missed()
+    {
+        Seed(Org, "Contact", 1, 300, Person);
+        await using var hub = await HubAsync(Definition());
+        await Loader(hub, "salesforce").Start("in", [], resume: false);
+        await EndedAsync(hub, "salesforce", "in");
+        await Loader(hub, "salesforce").Compare([], repair: false);
+        var agrees = await EndedAsync(hub, "salesforce", "check");
+        Assert.Equal(("ended", 300L, 300L, 0L), (agrees.Phase, Of(agrees, "listed"), Of(agrees, "agrees"), Of(agrees, "differs")));
+        var contacts = Org.Find("Contact", null, 0, 300).Records;
+
+        // Nobody polls: what happens there is missed.
+        Org.Update("Contact", contacts[0].Id, new Dictionary<string, string?> { ["MailingCity"] = "Canaryville", ["FirstName"] = null }, Editor.Someone);
+        Org.Delete("Contact", contacts[1].Id, Editor.Someone);
+        Seed(Org, "Contact", 301, 301, Person);
+        await Loader(hub, "salesforce").Compare([], repair: false);
+        var found = await EndedAsync(hub, "salesforce", "check");
+
+        Assert.Equal((300L, 298L, 2L), (Of(found, "listed"), Of(found, "agrees"), Of(found, "differs")));
+        Assert.Equal((2L, 1L, 1L), (Of(found, "field:missed-edit"), Of(found, "field:unlinked-record"), Of(found, "record-missing")));
+        Assert.Equal(["city", "firstName"], found.Found.Where(d => d.Kind == "missed-edit").Select(d => d.Field).Order(StringComparer.Ordinal));
+        Assert.All(found.Found.Where(d => d.Kind == "missed-edit"), d => Assert.NotNull(d.Since));
+        Assert.Equal(contacts[1].Id, found.Found.Single(d => d.Kind == "record-missing").ExternalId);
+        Assert.DoesNotContain("anary", string.Join(' ', found.Found.Select(d => d.ToString())), StringComparison.Ordinal);
+        Assert.Null(await hub.Reader.FindBySource("salesforce", "Contact", Org.Find("Contact", "p301@example.com", 0, 1).Records[0].Id));
+
+        await Loader(hub, "salesforce").Compare([], repair: true);
+        await EndedAsync(hub, "salesforce", "check");
+        await Loader(hub, "salesforce").Compare([], repair: false);
+        var mended = await EndedAsync(hub, "salesforce", "check");
+
+        Assert.Equal((300L, 300L), (Of(mended, "listed"), Of(mended, "agrees")));
+        var customer = (await hub.Customer((await hub.Reader.FindBySource("salesforce", "Contact", contacts[0].Id))!).Read())!;
+        Assert.Equal("\"Canaryville\"", customer.Fields.Single(f => f.Field == "city").Value);
+    }
+
+    [Fact]
+    public async Task What_is_wanted_there_and_is_not_there_is_explained_by_what_stands_in_its_way()
+    {
+        Seed(Org, "Contact", 1, 20, Person);
+        Seed(Portal, "contacts", 1, 20, i => Person(i) with { Item4 = "Elsewhere" });
+        await using var hub = await HubAsync(Definition().Replace("city: { type: text, policy: latest }", "city: text", StringComparison.Ordinal));
+        foreach (var system in (string[])["salesforce", "hubspot"])
+        {
+            await Loader(hub, system).Start("in", [], resume: false);
+            await EndedAsync(hub, system, "in");
+        }
+        await Loader(hub, "hubspot").Compare([], repair: false);
+        var observed = await EndedAsync(hub, "hubspot", "check");
+        Assert.Equal(20L, Of(observed, "field:mode"));
+
+        Portal.Faults.Add(new Fault { Kind = "reject", Field = "city", Count = 1_000 });
+        await ApplyAsync(hub, Definition(hubspot: "live").Replace("city: { type: text, policy: latest }", "city: text", StringComparison.Ordinal));
+        await Loader(hub, "hubspot").Start("out", [], resume: false);
+        var loaded = await EndedAsync(hub, "hubspot", "out");
+        Assert.Equal(20L, loaded.Customers.Where(c => c.Name.StartsWith("parked:", StringComparison.Ordinal)).Sum(c => c.Count));
+        await Loader(hub, "hubspot").Compare([], repair: false);
+        var refused = await EndedAsync(hub, "hubspot", "check");
+
+        Assert.Equal(20L, Of(refused, "field:refused"));
+        Assert.All(refused.Found, d => Assert.NotNull(d.Code));
+    }
 }

@@ -75,6 +75,7 @@ public sealed class SystemsTests
         var view = await Desk(hub);
         Assert.NotNull(view.Lag.Oldest);
         Assert.Equal((3L, null), (view.Budget.CallsDue, view.Budget.Forecast));
+        Assert.Equal(0, (await Systems(hub).Read("shop"))!.Lag.Unread);
         Assert.Equal(0, hub.Desk.Calls);
 
         Assert.False((await Systems(hub).Pause("desk", paused: false))!.IsPaused);
