@@ -51,6 +51,8 @@ public sealed class ConnectorCatalog(ISecretResolver secrets) : IConnectorCatalo
         {
             { Connector: HubSpot, HubSpot: { WebhookUrl: not null, ClientSecret: not null } } => Opening.Of<IWebhookReader>(new HubSpotWebhookReader(hub, system, secrets, time)),
             { Connector: HubSpot } => Opening.Refused<IWebhookReader>($"The definition does not say how webhooks of system '{system.Name}' are verified.", "Add 'webhookUrl' to its settings and 'clientSecret' to its auth."),
+            { Connector: Dynamics, Dynamics.WebhookSecret: not null } => Opening.Of<IWebhookReader>(new DynamicsWebhookReader(hub, system, secrets)),
+            { Connector: Dynamics } => Opening.Refused<IWebhookReader>($"The definition does not say how webhooks of system '{system.Name}' are verified.", "Add 'webhookSecret' to its auth."),
             { Connector: Rest, Rest.Webhook: not null } => Opening.Of<IWebhookReader>(new RestWebhookReader(hub, system, secrets, time)),
             { Connector: Rest } => Opening.Refused<IWebhookReader>($"The definition does not say how webhooks of system '{system.Name}' are verified.", "Add 'webhook: { secret: env:NAME }' under the system's rest."),
             _ => Opening.Refused<IWebhookReader>($"System '{system.Name}' has no webhooks that the hub takes.", "It is polled; see its page in the documentation."),

@@ -9,6 +9,9 @@ public sealed record DynamicsDefinition
     /// <summary>An application of the tenant (<see cref="RestAuth.ClientCredentials"/>), which is an application user of the environment.</summary>
     public required RestAuth Auth { get; init; }
 
+    /// <summary>Reference to the secret that webhooks carry. Null: they are not taken.</summary>
+    public string? WebhookSecret { get; init; }
+
     /// <summary>Version of the Web API. Default 9.2.</summary>
     public string ApiVersion { get; init; } = "9.2";
 

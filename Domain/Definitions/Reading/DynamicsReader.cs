@@ -28,7 +28,9 @@ static class DynamicsAuthKeys
     public static readonly Key<string> ClientId = new("clientId", new TextKind("a text or a reference", 1_010), "The application's (client) id.", "env:DYNAMICS_CLIENT_ID", isRequired: true);
     public static readonly Key<string> ClientSecret = new("clientSecret", SettingKinds.Secret, "A client secret of the application.", "file:/run/secrets/dynamics-client-secret", isRequired: true);
 
-    public static readonly Shape Shape = new("dynamics sign-in", "Auth of a system with the connector dynamics: an application of the tenant, by client credentials.", [ClientId, ClientSecret]);
+    public static readonly Key<string> WebhookSecret = new("webhookSecret", SettingKinds.Secret, "The key or header value with which the environment's webhooks are registered; without it they are not taken.", "env:DYNAMICS_WEBHOOK_SECRET");
+
+    public static readonly Shape Shape = new("dynamics sign-in", "Auth of a system with the connector dynamics: an application of the tenant, by client credentials.", [ClientId, ClientSecret, WebhookSecret]);
 }
 
 /// <summary>Links what a system with the connector <c>dynamics</c> says about its environment.</summary>
@@ -57,6 +59,7 @@ static class DynamicsReader
             errors.Add(settings.PlaceOf(DynamicsSettingsKeys.Timeout), $"A request may take {Duration.Say(timeout)}, and a call no longer than {Duration.Say(callTime)} (maxCallTime).", "Lower the timeout or raise the system's maxCallTime.");
         return usual with
         {
+            WebhookSecret = auth.Find(DynamicsAuthKeys.WebhookSecret),
             ApiVersion = settings.Get(DynamicsSettingsKeys.ApiVersion, usual.ApiVersion),
             Timeout = timeout,
             AllowPrivate = settings.Get(DynamicsSettingsKeys.AllowPrivate, usual.AllowPrivate),

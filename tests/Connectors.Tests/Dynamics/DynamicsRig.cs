@@ -62,7 +62,7 @@ sealed class DynamicsRig : ConnectorRig
         return client;
     }
 
-    public static HubDefinition Definition(Uri address, Guid user, string settings = "", string system = "", string mapping = "delete: delete") => Given.Hub($$"""
+    public static HubDefinition Definition(Uri address, Guid user, string settings = "", string system = "", string mapping = "delete: delete", string auth = "") => Given.Hub($$"""
         hub: test
         recordTypes:
           person:
@@ -86,7 +86,7 @@ sealed class DynamicsRig : ConnectorRig
             hubActor: {{user}}
         {{system}}
             settings: { environmentUrl: {{address}}, tenantId: sandbox, loginUrl: {{address}}, timeout: 1s, allowPrivate: true, overlap: 0s, pageSize: 10{{settings}} }
-            auth: { clientId: sandbox, clientSecret: env:S }
+            auth: { clientId: sandbox, clientSecret: env:S{{auth}} }
             mappings:
               contact:
                 recordType: person

@@ -46,6 +46,38 @@ public sealed class DynamicsWebhookTests
     // Two levels up.
     static string Parent(string? tag) => tag is null ? "null" : "{\"SharedVariables\":[],\"ParentContext\":{\"SharedVariables\":[" + Pair("tag", $"\"{tag}\"") + "],\"ParentContext\":null}}";
 
+    [Theory]
+    [InlineData("?code=s%2B1", null, true)]
+    [InlineData("?a=1&code=s%2B1", null, true)]
+    [InlineData("", "s+1", true)]
+    [InlineData("?code=s%2B1", "other", false)]
+    [InlineData("?code=", null, false)]
+    [InlineData("", null, false)]
+    public async Task Only_what_carries_the_secret_is_believed(string query, string? header, bool isBelieved)
+    {
+        var body = Encoding.UTF8.GetBytes(Context("Delete", more: ""));
+        var request = new WebhookRequest("POST", query, header is null ? [] : [new("x-crm-webhook-key", header)], body);
+
+        var reading = await Reader("s+1").ReadAsync(request, CancellationToken.None);
+
+        if (isBelieved) Assert.Equal(EditKind.Deleted, Assert.Single(Assert.IsType<WebhookReading.News>(reading).Edits).Kind);
+        else Assert.Equal(new WebhookReading.NotGenuine("bad-secret"), reading);
+    }
+
+    [Fact]
+    public async Task Without_its_secret_a_webhook_is_sent_again_and_what_is_no_context_is_told()
+    {
+        Assert.IsType<WebhookReading.NotReady>(await Reader(null).ReadAsync(new("POST", "?code=s", [], "{}"u8.ToArray()), CancellationToken.None));
+        Assert.Equal("not-a-context", Assert.IsType<WebhookReading.Unreadable>(await Reader("s").ReadAsync(new("POST", "?code=s", [], "{}"u8.ToArray()), CancellationToken.None)).Code);
+        Assert.True(new ConnectorCatalog(new KnownSecrets()).OpenWebhooks(Definition, Definition.System("crm")!, TimeProvider.System).Opened is null);
+    }
+
+    static IWebhookReader Reader(string? secret)
+    {
+        var hub = DynamicsRig.Definition(new Uri("http://127.0.0.1:1"), Guid.Parse(Hub), system: $"    binding: {Organization}", auth: ", webhookSecret: env:HOOK");
+        return new ConnectorCatalog(secret is null ? new KnownSecrets() : new KnownSecrets(("env:HOOK", secret))).OpenWebhooks(hub, hub.System("crm")!, TimeProvider.System).Opened!;
+    }
+
     [Fact]
     public void An_update_with_the_row_before_is_a_change_of_what_differs()
     {
