@@ -305,7 +305,9 @@ public sealed class BadInputTests : IAsyncLifetime
         await _gateway.StopAsync();
 
         Assert.Empty(_gateway.Hub.Taken);
-        Assert.DoesNotContain(_gateway.Log, l => l.StartsWith("Warning", StringComparison.Ordinal) || l.StartsWith("Error", StringComparison.Ordinal));
+
+        // The server itself may warn that a connection was still closing when it was stopped.
+        Assert.DoesNotContain(_gateway.Log, l => l.StartsWith("Error", StringComparison.Ordinal) || (l.StartsWith("Warning", StringComparison.Ordinal) && !l.StartsWith("Warning Microsoft.AspNetCore.Server.Kestrel Connection", StringComparison.Ordinal)));
     }
 
     [Fact]
