@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Globalization;

@@ -295,7 +295,7 @@ public sealed partial class RestConnector : IRecordConnector
     async Task<(ListedRecord? Record, ListOutcome? Failed)> ListAsync(RestRecords records, RestRequest request, string id, DateTimeOffset? before, CancellationToken cancellationToken)
     {
         var path = request.Fill(place => place == "id" ? id : null);
-        var exchange = await _reads.ExecuteAsync(async token => await SendAsync(() => Message(request.Method, path), RecordMax, DateTimeOffset.MaxValue, token), cancellationToken);
+        var exchange = await Resending.ReadAsync(token => SendAsync(() => Message(request.Method, path), RecordMax, DateTimeOffset.MaxValue, token), cancellationToken);
         if (exchange is not Exchange.Answered answer) return (null, new ListOutcome.Failed(exchange is Exchange.Lost lost ? lost.Code : ((Exchange.NotSent)exchange).Code, null));
         var code = RestMeanings.Code(answer, _rest.Errors);
         switch (RestMeanings.Of(answer, null, _rest.Errors))

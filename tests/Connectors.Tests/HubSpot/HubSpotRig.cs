@@ -13,11 +13,11 @@ sealed class HubSpotRig : ConnectorRig
 {
     readonly HubSpotConnector _connector;
 
-    HubSpotRig(HubSpotSandbox sandbox, HubDefinition hub, ISecretResolver secrets)
+    HubSpotRig(HubSpotSandbox sandbox, HubDefinition hub, ISecretResolver secrets, TimeProvider time)
     {
         Sandbox = sandbox;
         Hub = hub;
-        _connector = new HubSpotConnector(hub, hub.System("hubspot")!, secrets, TimeProvider.System);
+        _connector = new HubSpotConnector(hub, hub.System("hubspot")!, secrets, time);
     }
 
     public HubSpotSandbox Sandbox { get; }
@@ -32,7 +32,7 @@ sealed class HubSpotRig : ConnectorRig
 
     public static KnownSecrets Secrets { get; } = new(("env:TOKEN", "sandbox-token"), ("env:SECRET", "sandbox"), ("env:REFRESH", "sandbox-refresh"));
 
-    public static async Task<HubSpotRig> StartAsync(string auth = "{ token: env:TOKEN }", string settings = "", string system = "", HubSpotOptions? options = null, ISecretResolver? secrets = null)
+    public static async Task<HubSpotRig> StartAsync(string auth = "{ token: env:TOKEN }", string settings = "", string system = "", HubSpotOptions? options = null, ISecretResolver? secrets = null, TimeProvider? time = null)
     {
         var sandbox = await HubSpotSandbox.StartAsync((options ?? new HubSpotOptions()) with { IndexLagMin = TimeSpan.Zero, IndexLagMax = TimeSpan.Zero });
         using var client = new HttpClient { BaseAddress = sandbox.Address };
@@ -42,7 +42,7 @@ sealed class HubSpotRig : ConnectorRig
             using var made = await client.PostAsJsonAsync($"/crm/v3/properties/{type}", new { name = "crm_hub_key", label = "Hub key", type = "string", fieldType = "text", groupName = type == "contacts" ? "contactinformation" : "companyinformation", hasUniqueValue = true });
             made.EnsureSuccessStatusCode();
         }
-        return new HubSpotRig(sandbox, Definition(sandbox.Address, auth, settings, system), secrets ?? Secrets);
+        return new HubSpotRig(sandbox, Definition(sandbox.Address, auth, settings, system), secrets ?? Secrets, time ?? TimeProvider.System);
     }
 
     public static HubDefinition Definition(Uri address, string auth = "{ token: env:TOKEN }", string settings = "", string system = "") => Given.Hub($$"""
