@@ -16,6 +16,9 @@ static class CrmCommand
             shell.Yes,
             SystemsCommand.Make(shell),
             DiscoverCommand.Make(shell),
+            BackfillCommand.Make(shell),
+            LinksCommand.Make(shell),
+            ReconcileCommand.Make(shell),
             GuardCommand.Make(shell),
             ContestedCommand.Make(shell),
         };

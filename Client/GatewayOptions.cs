@@ -22,6 +22,11 @@ public sealed class GatewayOptions : IValidatableObject
     [Range(1, IIntakeGrain.EventsMax)]
     public int BatchEventsMax { get; set; } = 1_000;
 
+    /// <summary>Most bytes of a webhook request. Each vendor's own bound counts, too.</summary>
+    /// <value>8,388,608: a hundred events of HubSpot with long values. Allowed: 1,024 to 67,108,864. A longer body is answered 413.</value>
+    [Range(1_024, 64 << 20)]
+    public int WebhookSizeMax { get; set; } = 8 << 20;
+
     /// <summary>How deep an event may nest, the event itself counting as 1.</summary>
     /// <value>32. Allowed: 4 to 64.</value>
     [Range(4, 64)]
@@ -123,6 +128,6 @@ public sealed class GatewayOptions : IValidatableObject
         if (StreamBytesMax < EventSizeMax) yield return new($"{nameof(StreamBytesMax)} is less than {nameof(EventSizeMax)}: one event would not fit.", [nameof(StreamBytesMax)]);
         if (StreamEventsInFlightMax < ChunkEventsMax) yield return new($"{nameof(StreamEventsInFlightMax)} is less than {nameof(ChunkEventsMax)}: one call would not fit.", [nameof(StreamEventsInFlightMax)]);
         if (RequestEventsInFlightMax < BatchEventsMax) yield return new($"{nameof(RequestEventsInFlightMax)} is less than {nameof(BatchEventsMax)}: one batch would not fit.", [nameof(RequestEventsInFlightMax)]);
-        if (RequestBytesMax < Math.Max(BatchSizeMax, EventSizeMax)) yield return new($"{nameof(RequestBytesMax)} is less than the largest body.", [nameof(RequestBytesMax)]);
+        if (RequestBytesMax < Math.Max(WebhookSizeMax, Math.Max(BatchSizeMax, EventSizeMax))) yield return new($"{nameof(RequestBytesMax)} is less than the largest body.", [nameof(RequestBytesMax)]);
     }
 }

@@ -41,6 +41,7 @@ public static class HubGrains
         services.TryAddSingleton<LinkSystems>();
         services.TryAddSingleton<ListeningMetrics>();
         services.TryAddSingleton<ListedIntake>();
+        services.TryAddSingleton<SourceSpeech>();
 
         services.AddPlacementDirector<PartitionPlacement, PartitionPlacementDirector>();
         services.AddGrainDirectory(PartitionDirectory.Name, (provider, _) => ActivatorUtilities.CreateInstance<PartitionDirectory>(provider));

@@ -30,7 +30,12 @@ static class HubHealth
     public static void MapHubMetrics(this IEndpointRouteBuilder endpoints) => endpoints.MapMetrics("/metrics");
 
     static Task WriteAsync(HttpContext context, HealthReport report) =>
-        context.Response.WriteAsJsonAsync(new { status = report.Status.ToString().ToLowerInvariant(), problems = report.Entries.Values.Select(e => e.Description).Where(d => d is not null) });
+        context.Response.WriteAsJsonAsync(new
+        {
+            status = report.Status.ToString().ToLowerInvariant(),
+            problems = report.Entries.Values.Select(e => e.Description).Where(d => d is not null),
+            silent = context.RequestServices.GetService<Grains.Delivery.LocalRuns>()?.Sources().Where(s => s.SilentSince is not null).Select(s => new { system = s.System, since = s.SilentSince }) ?? [],
+        });
 
     sealed class ReadyCheck(ICustomerStore store, HubDefinitions definitions, IHostApplicationLifetime lifetime) : IHealthCheck
     {

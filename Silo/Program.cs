@@ -14,7 +14,12 @@ var siloPort = new Option<int>("--silo-port") { Description = "Port for other si
 var gatewayPort = new Option<int>("--gateway-port") { Description = "Port for gateways that run on their own. 0: a free one." };
 var jsonLogs = new Option<bool>("--json-logs") { Description = "Log as compact JSON, a line each.", Recursive = true };
 var logLevel = new Option<LogEventLevel?>("--log-level") { Description = "The lowest level that is logged: debug tells of every edit in every room. Default: information; of a demo warning.", Recursive = true };
-var editsPerSecond = new Option<double>("--edits-per-second") { Description = "Live edits by people in the fake systems; 0: none.", DefaultValueFactory = _ => DemoSettings.EditsPerSecondUsual };
+var editsPerSecond = new Option<double>("--edits-per-second") { Description = "Live edits by people in the simulated CRMs; 0: none.", DefaultValueFactory = _ => DemoSettings.EditsPerSecondUsual };
+var people = new Option<int>("--people") { Description = "Fictional people beside the thousand records of the data set.", DefaultValueFactory = _ => DemoPeople.FictionalUsual };
+people.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is < 0 or > DemoPeople.FictionalMax) result.AddError($"--people is a number from 0 to {DemoPeople.FictionalMax}.");
+});
 var quiet = new Option<bool>("--quiet") { Description = "No live edits: you are the only one who edits." };
 editsPerSecond.Validators.Add(result =>
 {
@@ -38,7 +43,7 @@ command.SetAction((parsed, cancellationToken) => HubHost.RunAsync(
     beside: null,
     cancellationToken));
 
-var demo = new Command("demo", "A hub with three fake systems that disagree about a thousand people, all in one process.") { editsPerSecond, quiet };
+var demo = new Command("demo", "A hub with a Salesforce, a HubSpot and a Dynamics 365, simulated, that disagree about a few thousand people, all in one process.") { people, editsPerSecond, quiet };
 demo.Validators.Add(result =>
 {
     foreach (var option in (Option[])[definition, apply, store, host, siloPort, gatewayPort])
@@ -55,7 +60,8 @@ demo.SetAction((parsed, cancellationToken) => Demonstration.RunAsync(
 
         // What a demo tells is not to be searched for among log lines.
         parsed.GetValue(logLevel) ?? LogEventLevel.Warning,
-        parsed.GetValue(quiet) ? 0 : parsed.GetValue(editsPerSecond)),
+        parsed.GetValue(quiet) ? 0 : parsed.GetValue(editsPerSecond),
+        parsed.GetValue(people)),
     cancellationToken));
 command.Add(demo);
 

@@ -11,4 +11,9 @@ static class Bounds
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1, name);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(max, StoreLimits.PageMax, name);
     }
+
+    public static void EnsureBody(string body)
+    {
+        if (body.Length > OrleansCrm.Domain.Storage.IWorkStore.BodyMax) throw new ArgumentException($"A document of work has at most {OrleansCrm.Domain.Storage.IWorkStore.BodyMax} characters.", nameof(body));
+    }
 }

@@ -14,6 +14,7 @@ sealed class Terminal
 
     readonly Surroundings _around;
     readonly IAnsiConsole _out;
+    bool _hasProgress;
 
     public Terminal(Surroundings around, bool asJson)
     {
@@ -56,6 +57,7 @@ sealed class Terminal
     /// <summary>Names and what belongs to them, one to a line; a null is left out.</summary>
     public void Write(IEnumerable<(string Name, string? Value)> facts)
     {
+        EndProgress();
         var grid = new Grid();
         grid.AddColumn(new GridColumn { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
         grid.AddColumn(new GridColumn { Padding = new Padding(0, 0, 0, 0) });
@@ -73,7 +75,26 @@ sealed class Terminal
     }
 
     /// <summary>Says something beside the data.</summary>
-    public void Say(string message) => _around.Error.WriteLine(message);
+    public void Say(string message)
+    {
+        EndProgress();
+        _around.Error.WriteLine(message);
+    }
+
+    void EndProgress()
+    {
+        if (_hasProgress) _around.Error.WriteLine();
+        _hasProgress = false;
+    }
+
+    /// <summary>How far something has come: one line that is written over. Only where <see cref="ShowsProgress"/>.</summary>
+    public void Progress(string line)
+    {
+        var width = Math.Max(20, Messages.Profile.Width - 1);
+        _around.Error.Write('\r' + (line.Length > width ? line[..width] : line.PadRight(width)));
+        _around.Error.Flush();
+        _hasProgress = true;
+    }
 
     /// <summary>Asks before something that cannot be taken back.</summary>
     /// <param name="yes">It was answered on the command line.</param>

@@ -29,6 +29,9 @@ static partial class GatewayLog
     [LoggerMessage(EventId = 4011, Level = LogLevel.Information, Message = "Line {Line}, edit {EditId}, was parked: {Reason}. It is kept until a person decides.")]
     public static partial void LineParked(this ILogger logger, long line, string? editId, string reason);
 
+    [LoggerMessage(EventId = 4013, Level = LogLevel.Warning, Message = "A webhook for system {System} was refused: {Outcome}, {Reason}")]
+    public static partial void WebhookRefused(this ILogger logger, string system, Grains.Interfaces.Listening.WebhookOutcome outcome, string reason);
+
     [LoggerMessage(EventId = 4006, Level = LogLevel.Information,
         Message = "A {Format} of {Events} events has ended ({End}): {Applied} applied, {Unchanged} unchanged, {Parked} parked, {Refused} refused, {TryAgain} to be sent again")]
     public static partial void EventsEnded(this ILogger logger, string format, long events, string end, long applied, long unchanged, long parked, long refused, long tryAgain);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Grains.Interfaces.Intake;
+using OrleansCrm.Grains.Interfaces.Listening;
 using Prometheus;
 
 namespace OrleansCrm.Client.Requests;
@@ -22,9 +23,12 @@ sealed class GatewayMetrics
 
     static readonly Counter Turned = Metrics.CreateCounter("crm_gateway_turned_away_total", "Requests answered 429 because a bound was reached.", "operation");
 
+    static readonly Counter Webhooks = Metrics.CreateCounter("crm_gateway_webhooks_total", "Webhook requests answered, by outcome.", "outcome");
+
     static readonly HashSet<string> KnownReasons = MakeKnownReasons();
 
     readonly ConcurrentDictionary<(string Operation, int Status), Histogram.Child> _requests = new();
+    readonly ConcurrentDictionary<WebhookOutcome, Counter.Child> _webhooks = new();
     readonly ConcurrentDictionary<(string Format, EventOutcome Outcome), Counter.Child> _events = new();
 
     public void Answered(string format, EventOutcome outcome, string? reason)
@@ -32,6 +36,16 @@ sealed class GatewayMetrics
         _events.GetOrAdd((format, outcome), static k => Events.WithLabels(k.Format, AnswerJson.WordOf(k.Outcome))).Inc();
         if (outcome == EventOutcome.Refused) Refusals.WithLabels(reason is not null && KnownReasons.Contains(reason) ? reason : "other").Inc();
     }
+
+    public void WebhookAnswered(WebhookOutcome outcome) => _webhooks.GetOrAdd(outcome, static o => Webhooks.WithLabels(o switch
+    {
+        WebhookOutcome.Taken => "taken",
+        WebhookOutcome.Unknown => "unknown",
+        WebhookOutcome.NotGenuine => "not-genuine",
+        WebhookOutcome.Unreadable => "unreadable",
+        WebhookOutcome.TooLarge => "too-large",
+        _ => "try-again",
+    })).Inc();
 
     public static void Started(string operation) => InFlight.WithLabels(operation).Inc();
 

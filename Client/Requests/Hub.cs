@@ -1,5 +1,8 @@
+using OrleansCrm.Grains.Interfaces.Backfilling;
 using OrleansCrm.Grains.Interfaces.Customers;
 using OrleansCrm.Grains.Interfaces.Intake;
+using OrleansCrm.Grains.Interfaces.Linking;
+using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Interfaces.Reading;
 using OrleansCrm.Grains.Interfaces.Systems;
 
@@ -12,7 +15,9 @@ sealed class Hub(IGrainFactory grains)
     IIntakeGrain? _intake;
     IReaderGrain? _reader;
     ISystemsGrain? _systems;
+    IWebhookGrain? _webhooks;
     ISurveyGrain? _survey;
+    ILinksGrain? _links;
 
     public IIntakeGrain Intake => _intake ??= Found(static g => g.GetGrain<IIntakeGrain>(0));
 
@@ -20,7 +25,13 @@ sealed class Hub(IGrainFactory grains)
 
     public ISystemsGrain Systems => _systems ??= Found(static g => g.GetGrain<ISystemsGrain>(0));
 
+    public IWebhookGrain Webhooks => _webhooks ??= Found(static g => g.GetGrain<IWebhookGrain>(0));
+
     public ISurveyGrain Survey => _survey ??= Found(static g => g.GetGrain<ISurveyGrain>(0));
+
+    public IBackfillGrain Backfill(string system) => Found(system, static (g, system) => g.GetGrain<IBackfillGrain>(system));
+
+    public ILinksGrain Links => _links ??= Found(static g => g.GetGrain<ILinksGrain>(0));
 
     public ICustomerGrain Customer(string id) => Found(id, static (g, id) => g.GetGrain<ICustomerGrain>(id));
 

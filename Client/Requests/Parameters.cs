@@ -30,11 +30,15 @@ static class Parameters
 
     /// <summary>The body as a JSON object; an empty body is an empty object.</summary>
     /// <param name="known">The members that the operation has; another is refused, since a misspelt one would be lost in silence.</param>
-    public static async Task<(JsonElement Object, Problem? Problem)> ObjectAsync(HttpContext context, params string[] known)
+    public static Task<(JsonElement Object, Problem? Problem)> ObjectAsync(HttpContext context, params string[] known) => ObjectAsync(context, BodyMax, known);
+
+    /// <param name="bytesMax">Most bytes of the body.</param>
+    /// <inheritdoc cref="ObjectAsync(HttpContext, string[])"/>
+    public static async Task<(JsonElement Object, Problem? Problem)> ObjectAsync(HttpContext context, int bytesMax, params string[] known)
     {
-        if (await Body.ReadAsync(context.Request, BodyMax, context.RequestAborted) is not { } body)
+        if (await Body.ReadAsync(context.Request, bytesMax, context.RequestAborted) is not { } body)
         {
-            return (default, new(StatusCodes.Status413PayloadTooLarge, Reason.BodyTooLarge, "The body is too large", $"The body is larger than the {BodyMax} bytes that this operation takes."));
+            return (default, new(StatusCodes.Status413PayloadTooLarge, Reason.BodyTooLarge, "The body is too large", $"The body is larger than the {bytesMax} bytes that this operation takes."));
         }
         var bytes = Body.Whole(body).ToArray();
         context.Request.BodyReader.AdvanceTo(body.End);

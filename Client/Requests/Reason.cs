@@ -18,6 +18,8 @@ static class Reason
     public const string NothingHeld = "nothing-held";
     public const string NotContested = "not-contested";
     public const string DecisionRefused = "decision-refused";
+    public const string UnknownRun = "unknown-run";
+    public const string CannotBegin = "cannot-begin";
     public const string UnknownOperation = "unknown-operation";
     public const string BadRequest = "bad-request";
     public const string Busy = "busy";

@@ -120,8 +120,10 @@ sealed class SystemsEndpoint(Hub hub, RequestShell shell)
             }
             next = told;
         }
-        await Decide(context, (system, kinds) => hub.Systems.ReleaseGuard(system, kinds, next), "released");
+        await Decide(context, Deciding(next), "released");
     });
+
+    Func<string, Guarded, Task<Guarded?>> Deciding(int? next) => (system, kinds) => hub.Systems.ReleaseGuard(system, kinds, next);
 
     public RequestDelegate Discard() => shell.Wrap("guard-discard", async context =>
     {

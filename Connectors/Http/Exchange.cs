@@ -14,6 +14,12 @@ abstract record Exchange
     public sealed record Answered(int Status, JsonElement Body, bool IsForeign, ExchangeHeaders Headers) : Exchange
     {
         public bool IsSuccess => Status is >= 200 and < 300;
+
+        /// <summary>A body that is no JSON, as far as the caller asked to keep it; empty otherwise.</summary>
+        public ReadOnlyMemory<byte> Bytes { get; init; }
+
+        /// <summary>Null: not told.</summary>
+        public string? ContentType { get; init; }
     }
 
     /// <summary>Nothing has reached the receiver: no name, no connection, no time.</summary>
@@ -45,10 +51,11 @@ static class Exchanges
     /// <param name="waitHeader">The header that tells a wait beside Retry-After; null: none.</param>
     /// <param name="resetHeader">The header that tells when a limit begins anew; null: none.</param>
     /// <param name="numbers">Headers whose whole numbers the caller wants to see, or whose shares (<c>name=used/max</c>), each by its own name; null: none.</param>
+    /// <param name="keep">Media type of bodies that are kept as they are; null: none. Others are JSON, or foreign.</param>
     /// <exception cref="OperationCanceledException">The caller gave up before anything was sent.</exception>
     public static async Task<Exchange> SendAsync(
         HttpClient client, HttpRequestMessage request, TimeSpan timeout, int bodyMax, TimeProvider time, CancellationToken cancellationToken,
-        string? waitHeader = null, string? resetHeader = null, string[]? numbers = null)
+        string? waitHeader = null, string? resetHeader = null, string[]? numbers = null, string? keep = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var content = request.Content as WatchedContent;
@@ -62,6 +69,8 @@ static class Exchanges
             var status = (int)response.StatusCode;
             if (bodyMax == 0) return new Exchange.Answered(status, default, false, headers);
             if (await ReadAsync(response.Content, bodyMax, limit.Token) is not { } bytes) return new Exchange.Lost("answer-too-large");
+            var type = response.Content.Headers.ContentType;
+            if (keep is not null && type?.MediaType == keep) return new Exchange.Answered(status, default, false, headers) { Bytes = bytes, ContentType = type.ToString() };
             var body = Parse(bytes, out var foreign);
             return new Exchange.Answered(status, body, foreign, headers);
         }

@@ -11,10 +11,16 @@ static class Outbound
     /// <param name="allowPrivate">The definition says that the address may lead into private networks or to this machine.</param>
     /// <param name="connections">Most connections at once.</param>
     /// <param name="resolve">Finds addresses by name; null: the machine's resolver. A test answers in its place.</param>
-    public static HttpClient Client(bool allowPrivate, int connections, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+    public static HttpClient Client(bool allowPrivate, int connections, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null) =>
+
+        // Each request has a time-out of its own.
+        new(Handler(allowPrivate, connections, resolve)) { Timeout = Timeout.InfiniteTimeSpan };
+
+    /// <inheritdoc cref="Client"/>
+    public static SocketsHttpHandler Handler(bool allowPrivate, int connections, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         resolve ??= static (host, cancellation) => Dns.GetHostAddressesAsync(host, cancellation);
-        var handler = new SocketsHttpHandler
+        return new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -33,9 +39,6 @@ static class Outbound
             ResponseDrainTimeout = TimeSpan.FromSeconds(1),
             ConnectCallback = (context, cancellation) => ConnectAsync(context.DnsEndPoint, allowPrivate, resolve, cancellation),
         };
-
-        // Each request has a time-out of its own.
-        return new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     // The check is made on the very address that is connected to: a name that is asked twice may answer differently.

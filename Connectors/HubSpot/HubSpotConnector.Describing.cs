@@ -11,7 +11,7 @@ namespace OrleansCrm.Connectors.HubSpot;
 
 /// <remarks>Describes by the properties API.</remarks>
 /// <seealso href="https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide"/>
-public sealed partial class HubSpotConnector : IDescribesRecords
+public sealed partial class HubSpotConnector : IDescribesRecords, ICountsRecords
 {
     public ImmutableArray<string> UsualObjects => ["contacts", "companies"];
 
@@ -136,6 +136,15 @@ public sealed partial class HubSpotConnector : IDescribesRecords
             if (after is null) break;
         }
         return new DescribeOutcome<ObjectProfile>.Told(counter.Conclude(after is null));
+    }
+
+    public async Task<DescribeOutcome<long>> CountAsync(string @object, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(@object);
+        var body = JsonSerializer.SerializeToUtf8Bytes(new JsonObject { ["filterGroups"] = new JsonArray(), ["properties"] = new JsonArray(), ["limit"] = 1 });
+        var (answer, _, failed) = await AskAsync(() => Message(HttpMethod.Post, $"/crm/v3/objects/{Uri.EscapeDataString(@object)}/search", body), cancellationToken);
+        if (failed is { } failure) return new DescribeOutcome<long>.Failed(failure.Code, failure.Advice);
+        return answer!.Body.NumberAt("total") is { } total ? new DescribeOutcome<long>.Told(total) : new DescribeOutcome<long>.Failed("answer-not-understood", null);
     }
 
     static void Count(ProfileCounter counter, DescribedField[] fields, JsonElement record)

@@ -226,7 +226,9 @@ public sealed partial class HubSpotConnector : IRecordConnector, ITellsAllowance
 
         // HubSpot takes no search of more than 3,000 characters: then it tells ids, and the records are read by them.
         var names = new JsonArray([.. records.Names.Select(n => (JsonNode)n)]);
-        var apart = names.ToJsonString().Length > 2_500;
+
+        // So it is for contacts: only read by their ids do they tell what was merged into them.
+        var apart = names.ToJsonString().Length > 2_500 || records.IsContact;
         body["properties"] = apart ? new JsonArray() : names;
         var bytes = JsonSerializer.SerializeToUtf8Bytes(body);
         var (answer, seenAt, failed) = await AskAsync(() => Message(HttpMethod.Post, records.Path + "/search", bytes), cancellationToken);
@@ -257,7 +259,7 @@ public sealed partial class HubSpotConnector : IRecordConnector, ITellsAllowance
 
     // What the search index had not heard of yet was modified before the listing before all the same.
     ListOutcome.Page Page(HubSpotRecords records, JsonElement[] found, RecordList list, string? next, DateTimeOffset seenAt) =>
-        new([.. found.Select(r => records.Listed(r, list.Before - _hubspot.SearchLag)).OfType<ListedRecord>()], next, seenAt);
+        new([.. found.Select(r => records.Listed(r, list.Before - _hubspot.SearchLag)).OfType<ListedRecord>(), .. found.SelectMany(records.Ended)], next, seenAt);
 
     // A system that is bound to an account never speaks to another one, whatever its credentials lead to.
     async Task<Failure?> AccountAsync(CancellationToken cancellationToken)

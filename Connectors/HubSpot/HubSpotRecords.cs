@@ -40,7 +40,7 @@ sealed class HubSpotRecords
         // Asked for the wrong one of the two, HubSpot finds nothing and says nothing.
         Modified = IsContact ? "lastmodifieddate" : "hs_lastmodifieddate";
         _mapped = mapping.Fields.Where(f => f.Constant is null && f.Join.IsEmpty).Select(f => f.Name).ToHashSet(StringComparer.Ordinal);
-        Names = [.. _mapped.Append(Modified).Concat(mapping.CreationKey == CreationKey.Property ? [hubspot.KeyProperty] : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        Names = [.. _mapped.Append(Modified).Append(Merged).Concat(mapping.CreationKey == CreationKey.Property ? [hubspot.KeyProperty] : []).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     public MappingDefinition Mapping { get; }
@@ -49,6 +49,12 @@ sealed class HubSpotRecords
 
     /// <summary>The property with the time of the last change.</summary>
     public string Modified { get; }
+
+    /// <summary>The property with the ids of records that were merged into this one. Searches do not tell it of contacts.</summary>
+    public const string Merged = "hs_merged_object_ids";
+
+    /// <summary>Most of those that are told; HubSpot refuses to merge more than 250.</summary>
+    const int MergedMax = 300;
 
     /// <summary>Properties to ask for.</summary>
     public ImmutableArray<string> Names { get; }
@@ -150,6 +156,29 @@ sealed class HubSpotRecords
             CreationKey = KeyOf(record),
         };
         return new ListedRecord(observation, mapped.Problems, mapped.Unknown);
+    }
+
+    /// <summary>The records that were merged into this one, each as it ended.</summary>
+    public IEnumerable<ListedRecord> Ended(JsonElement record)
+    {
+        if (HubSpotAnswers.IdOf(record, "id") is not { } lives || PropertiesOf(record) is not { } properties || HubSpotAnswers.Text(properties, Merged) is not { Length: > 0 } told) yield break;
+
+        foreach (var id in told.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(i => i != lives && i.All(char.IsAsciiDigit)).Distinct(StringComparer.Ordinal).Take(MergedMax))
+        {
+            yield return new ListedRecord(
+                new Edit
+                {
+                    Id = $"list:{Mapping.Object}/{id}@merged-into-{lives}",
+                    Kind = EditKind.MergedInto,
+                    Source = new SourceRecord(_system.Name, Mapping.Object, id),
+                    RecordType = Mapping.RecordType,
+
+                    // HubSpot does not tell when: the time at which the hub first hears of it counts.
+                    Into = new SourceRecord(_system.Name, Mapping.Object, lives),
+                },
+                [],
+                []);
+        }
     }
 
     // Two saves may share a millisecond, and a definition may map more than before: the content decides, too. Of all fields

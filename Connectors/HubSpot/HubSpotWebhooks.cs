@@ -12,7 +12,7 @@ namespace OrleansCrm.Connectors.HubSpot;
 
 /// <summary>What one request of webhooks told.</summary>
 /// <param name="Edits">Each once. A change told again, in whatever request, is the same edit.</param>
-/// <param name="ToRead">Records of which an event told too little: what they hold is to be read. Each once.</param>
+/// <param name="ToRead">Records of which an event told too little, or came late: what they hold is to be read. Each once.</param>
 /// <param name="Problems">Values that could not be taken; they are in no edit.</param>
 /// <param name="Elsewhere">Events of another account than the one that the system is bound to; nothing was made of them.</param>
 /// <param name="PassedOver">Events about nothing that is mapped, or of a kind that is not known.</param>
@@ -42,10 +42,16 @@ public sealed class HubSpotWebhooks(HubDefinition hub, SystemDefinition system)
         ["ticket"] = ["tickets", "ticket", "0-5"],
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
+    /// <summary>An event that is told later than this after it happened, or again, may have been overtaken: its record is read, too.</summary>
+    public static readonly TimeSpan LateAfter = TimeSpan.FromMinutes(1);
+
     /// <summary>What the body of a request tells.</summary>
+    /// <param name="secret">The app's secret: with it the ids of edits are made, so that they give no value away.</param>
+    /// <param name="now">The hub's time.</param>
     /// <returns>Null: it is no list of events, or has more than <see cref="EventsMax"/>.</returns>
-    public HubSpotNews? Read(ReadOnlySpan<byte> body)
+    public HubSpotNews? Read(ReadOnlySpan<byte> body, string secret, DateTimeOffset now)
     {
+        ArgumentException.ThrowIfNullOrEmpty(secret);
         if (body.Length > BodyBytesMax) return null;
         JsonElement events;
         try
@@ -57,15 +63,18 @@ public sealed class HubSpotWebhooks(HubDefinition hub, SystemDefinition system)
             return null;
         }
         if (events.ValueKind != JsonValueKind.Array || events.GetArrayLength() > EventsMax) return null;
-        var news = new News(hub, system);
+        var news = new News(hub, system, HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), HMACSHA256.HashSizeInBytes, info: "edit-ids"u8.ToArray()), now);
         foreach (var each in events.EnumerateArray()) news.Take(each);
         return news.Told();
     }
 
-    sealed class News(HubDefinition hub, SystemDefinition system)
+    sealed class News(HubDefinition hub, SystemDefinition system, byte[] key, DateTimeOffset now)
     {
         readonly Dictionary<string, Edit> _edits = new(StringComparer.Ordinal);
         readonly HashSet<RecordRead> _toRead = [];
+
+        // What each property was said to hold at one moment: two values of one moment have no order.
+        readonly Dictionary<(string Object, string Id, string Property, DateTimeOffset Time), string> _said = [];
         readonly ImmutableArray<MappingProblem>.Builder _problems = ImmutableArray.CreateBuilder<MappingProblem>();
         int _elsewhere;
         int _passedOver;
@@ -126,8 +135,17 @@ public sealed class HubSpotWebhooks(HubDefinition hub, SystemDefinition system)
             var record = new Dictionary<string, JsonElement>(StringComparer.Ordinal) { [property] = JsonSerializer.SerializeToElement(value.Length == 0 ? null : value) };
             var fields = IncomingMapping.Map(hub, system, mapping, record);
             _problems.AddRange(fields.Problems);
+            if (!fields.Problems.IsEmpty || IsDoubtful(told, mapping, id, property, time.Value, value)) ReadAgain(mapping, id);
             if (!fields.Fields.IsEmpty) Add(told, mapping, id, EditKind.Change, time, fields.Fields);
             return true;
+        }
+
+        // Webhooks are neither ordered nor sure to come: what was tried before, or comes late, stands between others that may be missing.
+        bool IsDoubtful(JsonElement told, MappingDefinition mapping, string id, string property, DateTimeOffset time, string value)
+        {
+            var isAgain = told.TryGetProperty("attemptNumber", out var attempt) && attempt.ValueKind == JsonValueKind.Number && attempt.TryGetInt32(out var number) && number > 0;
+            var isTwofold = !_said.TryAdd((mapping.Object, id, property, time), value) && _said[(mapping.Object, id, property, time)] != value;
+            return isAgain || isTwofold || now - time > LateAfter;
         }
 
         // Two records become a third one, or one of them lives on: both are possible.
@@ -180,13 +198,13 @@ public sealed class HubSpotWebhooks(HubDefinition hub, SystemDefinition system)
         }
 
         // One change may be told by two subscriptions, and one event id may stand for two changes: the content names the edit.
-        // Cut short, the hash gives no value away.
-        static string EditIdOf(Edit edit)
+        // Of a single value a plain hash could be guessed; with a key it gives nothing away.
+        string EditIdOf(Edit edit)
         {
             var content = new StringBuilder();
             content.Append(edit.Kind).Append('\n').Append(edit.Source.ExternalId).Append('\n').Append(edit.Time?.UtcTicks).Append('\n').Append(edit.Into?.ExternalId).Append('\n').Append(edit.Actor);
             foreach (var field in edit.Fields) content.Append('\n').Append(field.Field).Append('=').Append(field.Value.Json).Append('\n').Append(field.Reported);
-            var hash = SHA256.HashData(Encoding.UTF8.GetBytes(content.ToString()));
+            var hash = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(content.ToString()));
             return $"hook:{edit.Source.Object}/{edit.Source.ExternalId}@{Convert.ToHexStringLower(hash.AsSpan(0, 12))}";
         }
 

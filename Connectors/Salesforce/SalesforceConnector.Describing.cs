@@ -10,7 +10,7 @@ namespace OrleansCrm.Connectors.Salesforce;
 
 /// <remarks>Describes by the REST API's own describe.</remarks>
 /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_sobject_describe.htm"/>
-public sealed partial class SalesforceConnector : IDescribesRecords
+public sealed partial class SalesforceConnector : IDescribesRecords, ICountsRecords
 {
     /// <summary>Longest list of names in one query: the address of a call may be 16,384 bytes, its blanks and commas escaped.</summary>
     const int NamesMax = 6_000;
@@ -125,6 +125,15 @@ public sealed partial class SalesforceConnector : IDescribesRecords
             isAll &= looked < recordsMax;
         }
         return new DescribeOutcome<ObjectProfile>.Told(counter.Conclude(isAll));
+    }
+
+    public async Task<DescribeOutcome<long>> CountAsync(string @object, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(@object);
+        if (!@object.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')) return new DescribeOutcome<long>.Missing();
+        var (body, _, failed) = await GetAsync($"{_base}/query?q={Uri.EscapeDataString($"SELECT COUNT() FROM {@object}")}", cancellationToken);
+        if (failed is not null) return new DescribeOutcome<long>.Failed(failed.Code, null);
+        return body.NumberAt("totalSize") is { } size ? new DescribeOutcome<long>.Told(size) : new DescribeOutcome<long>.Failed("answer-not-understood", null);
     }
 
     static void Count(ProfileCounter counter, DescribedField field, JsonElement record)

@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using OrleansCrm.Connectors.Http;
+using OrleansCrm.Connectors.Salesforce.Events;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Delivery;
@@ -18,7 +19,7 @@ namespace OrleansCrm.Connectors.Salesforce;
 /// that carries the creation key, so that it can be repeated; the integration's name goes with each write and comes back in its change events.
 /// </remarks>
 /// <seealso href="https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm"/>
-public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowance
+public sealed partial class SalesforceConnector : IRecordConnector, IRecordStream, ITellsAllowance
 {
     /// <summary>Records of one call.</summary>
     public const int BatchMax = 200;
@@ -44,6 +45,7 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
     readonly AllowanceBook _allowances;
     readonly HttpClient _client;
     readonly SalesforceSignIn _signIn;
+    readonly SalesforceEventStream _events;
     readonly SemaphoreSlim _free;
     readonly string _base;
 
@@ -70,6 +72,7 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
         _free = new SemaphoreSlim(parallel);
         _client = Outbound.Client(_definition.AllowPrivate, parallel + 1, resolve);
         _signIn = new SalesforceSignIn(system, _definition, secrets, _client, time);
+        _events = new SalesforceEventStream(hub, system, _definition, _signIn, time, resolve);
         _base = string.Create(CultureInfo.InvariantCulture, $"/services/data/v{_definition.ApiVersion}.0");
         Capabilities = new ConnectorCapabilities
         {
@@ -91,6 +94,16 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
 
     static readonly string[] LimitHeader = ["Sforce-Limit-Info"];
     const string Usage = "api-usage";
+
+    public bool IsWanted => _definition.ChangeEvents;
+
+    /// <summary>Subscribes to change events. Events are kept for 72 hours: a cursor that is older is lost.</summary>
+    public Task<StreamEnd> ListenAsync(string? after, Action began, Func<StreamNews, Task> take, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(began);
+        ArgumentNullException.ThrowIfNull(take);
+        return _events.ListenAsync(after, began, take, cancellationToken);
+    }
 
     /// <summary>A record that is to be written.</summary>
     /// <param name="At">Its place in the call.</param>
@@ -466,7 +479,7 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
         foreach (var record in found.Records)
         {
             // What a long transaction saved before the listing before showed only after it.
-            if (records.Listed(record, list.Before - _definition.Overlap) is not { } one) return new ListOutcome.Refused("no-id", "A record came without an id. Tell the makers of the connector.");
+            if (records.Listed(record, list.Before - _definition.Overlap, seenAt) is not { } one) return new ListOutcome.Refused("no-id", "A record came without an id. Tell the makers of the connector.");
             listed.Add(one);
         }
         string? next = null;
@@ -495,7 +508,7 @@ public sealed partial class SalesforceConnector : IRecordConnector, ITellsAllowa
             seenAt ??= at;
             foreach (var record in page!.Records)
             {
-                if (records.Listed(record, before - _definition.Overlap) is { } one) listed.Add(one);
+                if (records.Listed(record, before - _definition.Overlap, at) is { } one) listed.Add(one);
             }
         }
         return new ListOutcome.Page(listed.DrainToImmutable(), null, seenAt ?? _time.GetUtcNow());

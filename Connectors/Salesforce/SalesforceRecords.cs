@@ -17,6 +17,9 @@ sealed class SalesforceRecords
 {
     const Direction All = Direction.In | Direction.Out;
 
+    /// <summary>A second, and what the two clocks may be apart.</summary>
+    static readonly TimeSpan EventSecond = TimeSpan.FromSeconds(3);
+
     readonly HubDefinition _hub;
     readonly SystemDefinition _system;
     readonly SalesforceDefinition _definition;
@@ -128,10 +131,15 @@ sealed class SalesforceRecords
 
     /// <summary>A listed record as an edit: what it held, or what became of it.</summary>
     /// <returns>Null: the record has no id.</returns>
-    public ListedRecord? Listed(JsonElement record, DateTimeOffset? before)
+    /// <param name="now">The hub's time just before the record was asked for.</param>
+    public ListedRecord? Listed(JsonElement record, DateTimeOffset? before, DateTimeOffset now)
     {
         if (IdOf(record) is not { } id) return null;
         var stamp = StampOf(record);
+
+        // A stamp is a whole second, and so is the time of an event. When that second has passed, what is read now is what its last
+        // event told, or more, if one was lost; while it lasts the event goes first, and a later listing tells this again.
+        if (_definition.ChangeEvents && stamp < now - EventSecond) stamp = stamp.Value.AddMilliseconds(999);
         var into = Flag(record, "IsDeleted") && Text(record, "MasterRecordId") is { } master ? new SourceRecord(_system.Name, Object, master)
             : Flag(record, "IsConverted") && Text(record, "ConvertedContactId") is { } contact && _system.MappingOfObject("Contact") is not null ? new SourceRecord(_system.Name, "Contact", contact)
             : (SourceRecord?)null;

@@ -34,26 +34,35 @@ sealed class SalesforceSignIn(SystemDefinition system, SalesforceDefinition defi
     /// <returns>Null: done. Else why it cannot be: nothing was sent to the organisation.</returns>
     public async Task<Exchange.NotSent?> SignAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (_token is not { } token)
-        {
-            await _turn.WaitAsync(cancellationToken);
-            try
-            {
-                if (_token is not { } other)
-                {
-                    var (asked, problem) = await AskAsync(cancellationToken);
-                    if (problem is not null) return problem;
-                    _token = other = asked!;
-                }
-                token = other;
-            }
-            finally
-            {
-                _turn.Release();
-            }
-        }
+        var (token, _, problem) = await TokenAsync(cancellationToken);
+        if (problem is not null) return problem;
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return null;
+    }
+
+    /// <returns>A token and the organisation that it leads to; else why there is none: nothing was sent to the organisation.</returns>
+    public async Task<(string? Token, string? Organisation, Exchange.NotSent? Problem)> TokenAsync(CancellationToken cancellationToken)
+    {
+        if (_token is { } kept) return (kept, _organisation, null);
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (_token is { } other) return (other, _organisation, null);
+            var (asked, problem) = await AskAsync(cancellationToken);
+            if (problem is not null) return (null, null, problem);
+            _token = asked;
+            return (asked, _organisation, null);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>The organisation did not take this token: the next request asks for another, unless somebody has.</summary>
+    public void Forget(string token)
+    {
+        if (_token is { } known && known == token) Interlocked.CompareExchange(ref _token, null, known);
     }
 
     /// <summary>The organisation did not take the token that a request carried: the next request asks for another, unless somebody has.</summary>

@@ -16,6 +16,11 @@ public interface IConnectorCatalog
     /// <param name="time">The hub's time, which is the store's.</param>
     Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time);
 
+    /// <summary>Makes what reads the webhooks of a system as this definition describes them. Nothing is called.</summary>
+    /// <param name="time">The hub's time, which is the store's.</param>
+    /// <returns>Refused where the system has no webhooks, or the definition does not say how they are verified.</returns>
+    Opening<IWebhookReader> OpenWebhooks(HubDefinition hub, SystemDefinition system, TimeProvider time);
+
     /// <summary>Makes the connection of a sink as this definition describes it. Nothing is called yet.</summary>
     /// <param name="time">The hub's time, which is the store's.</param>
     Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time);

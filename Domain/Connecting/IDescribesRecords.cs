@@ -21,6 +21,13 @@ public interface IDescribesRecords
     Task<DescribeOutcome<ObjectProfile>> ProfileAsync(DescribedObject described, int recordsMax, CancellationToken cancellationToken);
 }
 
+/// <summary>A connection that can say how many records an object has without listing them; beside <see cref="IRecordConnector"/>.</summary>
+public interface ICountsRecords
+{
+    /// <summary>Records of an object, as many as a listing of all would tell; it may be off by those that are saved meanwhile.</summary>
+    Task<DescribeOutcome<long>> CountAsync(string @object, CancellationToken cancellationToken);
+}
+
 /// <summary>What asking a system about itself gave.</summary>
 public abstract record DescribeOutcome<T>
 {

@@ -25,7 +25,17 @@ public sealed record RestDefinition
     public RestErrors Errors { get; init; } = new();
 
     public RestLimits Limits { get; init; } = new();
+
+    /// <summary>How the system's webhooks are verified and read; null: they are not taken.</summary>
+    public RestWebhook? Webhook { get; init; }
 }
+
+/// <summary>Webhooks signed by <see href="https://www.standardwebhooks.com">Standard Webhooks</see>.</summary>
+/// <param name="Secret">Reference to the secret that signs.</param>
+/// <param name="FormerSecret">Reference to the secret before, taken as well while the sender changes over; null: none.</param>
+/// <param name="Type">Where the body says what happened: <c>customers.updated</c>.</param>
+/// <param name="Record">Where the body holds the record, or at least its id; a list holds several.</param>
+public sealed record RestWebhook(string Secret, string? FormerSecret, JsonPath Type, JsonPath Record);
 
 /// <summary>How the hub signs in. Secrets are references.</summary>
 public abstract record RestAuth
@@ -105,6 +115,9 @@ public sealed record RestLimits
 /// <summary>How records of one object are reached.</summary>
 public sealed record RestObject
 {
+    /// <summary>What the type of a webhook about this object begins with, before its last dot; null: the object's name.</summary>
+    public string? Events { get; init; }
+
     /// <summary>Null: not possible; so with the others.</summary>
     public RestRequest? Create { get; init; }
 

@@ -37,6 +37,18 @@ public sealed record SalesforceDefinition
 
     /// <summary>Records of a page. Default 2,000; 1 to 2,000.</summary>
     public int PageSize { get; init; } = 2_000;
+
+    /// <summary>Whether the hub subscribes to change events. Default no: an administrator has to select the objects first.</summary>
+    public bool ChangeEvents { get; init; }
+
+    /// <summary>The channel of change events; a custom one costs less of the organisation's deliveries than <c>/data/ChangeEvents</c>, which is the default.</summary>
+    public string Channel { get; init; } = "/data/ChangeEvents";
+
+    /// <summary>The Pub/Sub API, without a slash at its end. Default <c>https://api.pubsub.salesforce.com:7443</c>.</summary>
+    public Uri PubSubUrl { get; init; } = new("https://api.pubsub.salesforce.com:7443");
+
+    /// <summary>A file with the one certificate (PEM) that the Pub/Sub API may show; null: one that this machine trusts.</summary>
+    public string? PubSubCertificate { get; init; }
 }
 
 /// <summary>How the hub signs in. Secrets are references.</summary>

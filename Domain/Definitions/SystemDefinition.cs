@@ -92,6 +92,9 @@ public sealed class SystemDefinition
     /// <summary>How the connector <c>salesforce</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
     public SalesforceDefinition? Salesforce { get; init; }
 
+    /// <summary>How the connector <c>dynamics</c> speaks to it; null: another connector does, or the system only reports by itself.</summary>
+    public DynamicsDefinition? Dynamics { get; init; }
+
     /// <summary>Former names, oldest first.</summary>
     public ImmutableArray<string> Was { get; init; } = [];
 
@@ -138,6 +141,7 @@ public sealed class SystemDefinition
         Rest = Rest,
         HubSpot = HubSpot,
         Salesforce = Salesforce,
+        Dynamics = Dynamics,
         Was = Was,
     };
 

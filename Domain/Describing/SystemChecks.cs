@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
-using OrleansCrm.Domain.Values;
 
 namespace OrleansCrm.Domain.Describing;
 

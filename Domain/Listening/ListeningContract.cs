@@ -4,10 +4,13 @@ using OrleansCrm.Domain.Delivery;
 
 namespace OrleansCrm.Domain.Listening;
 
-/// <summary>How far one object of a system has been listened to. Durable; it moves only behind records that were taken in.</summary>
+/// <summary>How far one object of a system, or its stream of events, has been listened to. Durable; it moves only behind records that were taken in.</summary>
 public sealed record ListeningCursor
 {
-    /// <summary>The system's name for the kind of record.</summary>
+    /// <summary>In the place of an object: the system's stream of events, of which only <see cref="Mark"/> is kept.</summary>
+    public const string Stream = "";
+
+    /// <summary>The system's name for the kind of record; or <see cref="Stream"/>.</summary>
     public required string Object { get; init; }
 
     /// <summary>The next sweep lists what was modified at or after this time of the system's clock; null: everything.</summary>
@@ -33,9 +36,9 @@ public sealed record ListeningCursor
 }
 
 /// <summary>A record that is to be read again: an event about it told too little, came out of order, or a field could not be taken.</summary>
-/// <param name="Asks">Grows each time somebody asks: an answer to an earlier asking does not settle a later one.</param>
+/// <param name="Asking">The store's number of the latest asking, never given twice: an answer to an earlier asking does not settle a later one. 0: not asked for yet.</param>
 /// <param name="Definition">It is of no use before a newer definition than this; 0: at once.</param>
-public sealed record RecordToRead(string Object, string ExternalId, long Asks = 1, int Definition = 0);
+public sealed record RecordToRead(string Object, string ExternalId, long Asking = 0, int Definition = 0);
 
 /// <summary>What reaches the listener of a system. Every effect that asks for an answer is answered exactly once.</summary>
 public abstract record ListeningMessage
@@ -55,7 +58,8 @@ public abstract record ListeningMessage
 
     /// <summary>Answers <see cref="ListeningEffect.Take"/>.</summary>
     /// <param name="Settled">For each record, in order: whether its answer is final and durable.</param>
-    public sealed record Taken(string? Object, ImmutableArray<bool> Settled) : ListeningMessage;
+    /// <param name="Noted">What was to be noted for reading is durable, or there was nothing.</param>
+    public sealed record Taken(string? Object, ImmutableArray<bool> Settled, bool Noted = true) : ListeningMessage;
 
     /// <summary>Answers <see cref="ListeningEffect.Save"/>.</summary>
     public sealed record Saved(string? Object, RowsAnswer Answer) : ListeningMessage;
@@ -70,6 +74,21 @@ public abstract record ListeningMessage
     /// <summary>A signal that may be lost: something may have happened in the system that is worth a poll now (a stream broke off, a gap was told).</summary>
     /// <param name="Object">Null: all objects.</param>
     public sealed record PollNow(string? Object) : ListeningMessage;
+
+    /// <summary>The system tells what happens over a stream, and that is wanted. Comes with each <see cref="Opened"/> of such a connection, behind it.</summary>
+    public sealed record Streams : ListeningMessage;
+
+    /// <summary>The stream that <see cref="ListeningEffect.Listen"/> asked for is open. Where it goes on behind no cursor it comes once more, before anything is told: from then on nothing is missed.</summary>
+    public sealed record StreamBegan : ListeningMessage;
+
+    /// <summary>What the stream told; nothing more comes before <see cref="ListeningEffect.GoOn"/>.</summary>
+    public sealed record StreamTold(StreamNews News) : ListeningMessage;
+
+    /// <summary>Answers <see cref="ListeningEffect.Listen"/>.</summary>
+    public sealed record StreamEnded(StreamEnd End) : ListeningMessage;
+
+    /// <summary>A signal that may be lost or doubled: something that the system said was taken in, by whatever way.</summary>
+    public sealed record Spoke : ListeningMessage;
 
     /// <summary>Time has passed, or the definition has changed: look again.</summary>
     public sealed record Tick : ListeningMessage;
@@ -86,8 +105,15 @@ public abstract record ListeningEffect
     public sealed record Read(string Object, ImmutableArray<string> ExternalIds, DateTimeOffset? Before) : ListeningEffect;
 
     /// <summary>Offer the records to intake; answered by <see cref="ListeningMessage.Taken"/>.</summary>
-    /// <param name="Object">Whose sweep they are of; null: they were read.</param>
-    public sealed record Take(string? Object, ImmutableArray<ListedRecord> Records) : ListeningEffect;
+    /// <param name="Object">Whose sweep they are of, or <see cref="ListeningCursor.Stream"/>; null: they were read.</param>
+    /// <param name="ToRead">Records to be noted for reading, before anything is offered.</param>
+    public sealed record Take(string? Object, ImmutableArray<ListedRecord> Records, ImmutableArray<RecordToRead> ToRead) : ListeningEffect;
+
+    /// <summary>Open the stream, and tell what it tells; answered by <see cref="ListeningMessage.StreamEnded"/> when it has ended. At most one is open.</summary>
+    public sealed record Listen(string? After) : ListeningEffect;
+
+    /// <summary>All that the stream told is durable: it may tell more. Nothing is to be answered.</summary>
+    public sealed record GoOn : ListeningEffect;
 
     /// <summary>In one transaction, if the cursor epoch is still this one: keep the cursor, add and settle readings. Answered by <see cref="ListeningMessage.Saved"/>.</summary>
     /// <param name="Object">Whose sweep it is of; null: of readings.</param>
@@ -108,6 +134,12 @@ public abstract record ListeningEffect
 
     /// <summary>For people: an object is listened to from now on. Nothing is to be answered.</summary>
     public sealed record Begins(string Object, DateTimeOffset Since) : ListeningEffect;
+
+    /// <summary>For people: the system has said nothing for longer than it is expected to. Nothing is to be answered.</summary>
+    public sealed record Silent(DateTimeOffset Since, TimeSpan ExpectEvery) : ListeningEffect;
+
+    /// <summary>For people: the system speaks again. Nothing is to be answered.</summary>
+    public sealed record SpeaksAgain(DateTimeOffset SilentSince) : ListeningEffect;
 
     /// <summary>This listener has ended. A new one needs a new cursor epoch.</summary>
     public sealed record Stop(string Reason) : ListeningEffect;
@@ -139,6 +171,9 @@ public sealed record ListeningLimits
 
     /// <summary>The wait after a first failure; it doubles up to <see cref="AgainMost"/>, and chance picks below it. Default 2 seconds.</summary>
     public TimeSpan Again { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The longest wait before a broken stream is opened again: while it is not, only polls tell what happens. Default 30 seconds.</summary>
+    public TimeSpan OpenMost { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Default 5 minutes; also the wait after a refusal, which only a person can end.</summary>
     public TimeSpan AgainMost { get; init; } = TimeSpan.FromMinutes(5);

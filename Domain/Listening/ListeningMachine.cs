@@ -16,8 +16,10 @@ public sealed class ListeningMachine
     readonly string _name;
     readonly ListeningLimits _limits;
     readonly RetryPolicy _again;
+    readonly RetryPolicy _openAgain;
     readonly SortedDictionary<string, Sweep> _sweeps = new(StringComparer.Ordinal);
     readonly Readings _readings = new();
+    readonly Stream _stream = new();
     ImmutableArray<ObjectCapabilities> _objects = [];
     bool _open;
     bool _started;
@@ -25,6 +27,7 @@ public sealed class ListeningMachine
     int _calls;
     int _draws;
     DateTimeOffset? _alarm;
+    DateTimeOffset _spokeAt;
 
     /// <param name="system">Name of the system in the definition. While the definition has none of that name, nothing is asked.</param>
     public ListeningMachine(string system, ListeningLimits? limits = null)
@@ -33,10 +36,14 @@ public sealed class ListeningMachine
         _name = system;
         _limits = limits ?? new();
         _again = new() { Delay = _limits.Again, MaxDelay = _limits.AgainMost };
+        _openAgain = new() { Delay = _limits.Again, MaxDelay = _limits.OpenMost };
     }
 
     /// <summary>True after <see cref="ListeningEffect.Stop"/>; from then on nothing is done any more.</summary>
     public bool IsStopped { get; private set; }
+
+    /// <summary>Since when the system says nothing, where that is longer than it is expected to; null: it speaks, or may be silent. A listener that takes over begins to count anew.</summary>
+    public DateTimeOffset? SilentSince { get; private set; }
 
     /// <summary>Pages and readings under way.</summary>
     public int CallsUnderWay => _calls;
@@ -71,13 +78,32 @@ public sealed class ListeningMachine
         {
             case ListeningMessage.Started started:
                 _started = true;
+                _spokeAt = at.Now;
                 _epoch = started.Epoch;
-                foreach (var cursor in started.Cursors) _sweeps.Add(cursor.Object, new(cursor, _limits.Remembered));
+                foreach (var cursor in started.Cursors)
+                {
+                    if (cursor.Object == ListeningCursor.Stream) _stream.Mark = cursor.Mark;
+                    else _sweeps.Add(cursor.Object, new(cursor, _limits.Remembered));
+                }
                 break;
             case ListeningMessage.Opened opened:
                 _open = opened.Objects is not null;
                 _objects = opened.Objects ?? [];
+                _stream.IsWanted = false;
                 break;
+            case ListeningMessage.Streams:
+                // What a listener before had a reason to look for may have been left undone.
+                if (!_stream.IsWanted && at.System?.Poll.Every <= TimeSpan.Zero) WantAll();
+                _stream.IsWanted = true;
+                break;
+            case ListeningMessage.StreamBegan:
+                // Where the stream tells only what happens from now on, a poll tells what happened before.
+                if (_stream.Mark is null) WantAll();
+                break;
+            case ListeningMessage.StreamTold told: TakeTold(told.News, at); break;
+            case ListeningMessage.StreamEnded ended: TakeEnded(ended.End, at); break;
+            case ListeningMessage.Taken { Object: ListeningCursor.Stream } taken: TakeStreamTaken(taken, at); break;
+            case ListeningMessage.Saved { Object: ListeningCursor.Stream } saved: TakeStreamSaved(saved.Answer, at); break;
             case ListeningMessage.Listed listed: TakeListed(Of(listed.Object, Phase.Listing), listed.Outcome, at); break;
             case ListeningMessage.HasRead read: TakeRead(read.Outcome, at); break;
             case ListeningMessage.Taken { Object: { } name } taken: TakeTaken(Of(name, Phase.Taking), taken.Settled, at); break;
@@ -92,6 +118,7 @@ public sealed class ListeningMachine
                     if (poll.Object is null || poll.Object == name) sweep.Wanted = true;
                 }
                 break;
+            case ListeningMessage.Spoke: _spokeAt = at.Now; break;
             case ListeningMessage.Tick: break;
             default: throw new InvalidOperationException($"A listener does not know the message {message.GetType().Name}.");
         }
@@ -107,8 +134,19 @@ public sealed class ListeningMachine
             Begin(system, at);
             foreach (var (name, sweep) in _sweeps) Advance(name, sweep, system, at);
             AdvanceReadings(at);
+            AdvanceStream(at);
         }
+        Watch(at);
         SetAlarm(at);
+    }
+
+    void Watch(in Moment at)
+    {
+        var silent = at.System?.ExpectEvery is { } most && at.Now >= RetrySchedule.After(_spokeAt, most);
+        if (silent == SilentSince is not null) return;
+        if (SilentSince is { } since) at.Effects.Add(new ListeningEffect.SpeaksAgain(since));
+        else at.Effects.Add(new ListeningEffect.Silent(_spokeAt, at.System!.ExpectEvery!.Value));
+        SilentSince = silent ? _spokeAt : null;
     }
 
     // ---- sweeps --------------------------------------------------------------------------------------------------
@@ -116,7 +154,7 @@ public sealed class ListeningMachine
     /// <summary>Whether the object is polled: told of what was modified, or, where the definition asks for it in so many words, all of it each time.</summary>
     ObjectCapabilities? Polled(string name, SystemDefinition system)
     {
-        if (system.Poll.Every <= TimeSpan.Zero || system.MappingOfObject(name) is null) return null;
+        if ((system.Poll.Every <= TimeSpan.Zero && !_stream.IsWanted) || system.MappingOfObject(name) is null) return null;
         foreach (var each in _objects)
         {
             if (each.Object == name) return each.ListModified || (each.List && system.Poll.IsDeclared) ? each : null;
@@ -150,7 +188,7 @@ public sealed class ListeningMachine
             else
             {
                 sweep.Phase = Phase.Taking;
-                at.Effects.Add(new ListeningEffect.Take(name, sweep.Left));
+                at.Effects.Add(new ListeningEffect.Take(name, sweep.Left, []));
             }
             return;
         }
@@ -167,7 +205,11 @@ public sealed class ListeningMachine
     static DateTimeOffset DueAt(Sweep sweep, SystemDefinition system)
     {
         var cursor = sweep.Saved!;
-        var due = cursor.SweepAt is not null || cursor.SweptAt is not { } swept || sweep.Wanted ? DateTimeOffset.MinValue : RetrySchedule.After(swept, system.Poll.Every);
+        var due = cursor.SweepAt is not null || cursor.SweptAt is not { } swept || sweep.Wanted ? DateTimeOffset.MinValue
+
+            // Not by the clock, but when the stream gives a reason.
+            : system.Poll.Every <= TimeSpan.Zero ? DateTimeOffset.MaxValue
+            : RetrySchedule.After(swept, system.Poll.Every);
         return due > sweep.AgainAt ? due : sweep.AgainAt;
     }
 
@@ -193,7 +235,7 @@ public sealed class ListeningMachine
                     break;
                 }
                 sweep.Phase = Phase.Taking;
-                at.Effects.Add(new ListeningEffect.Take(name, sweep.Left));
+                at.Effects.Add(new ListeningEffect.Take(name, sweep.Left, []));
                 break;
             case ListOutcome.Failed failed:
                 Fail(name, sweep, failed.Code, null, failed.RetryAt, at);
@@ -220,7 +262,7 @@ public sealed class ListeningMachine
         return cursor with { Since = since, Before = since, SweepAt = null, Page = null, Pages = 0, Mark = page.Mark, SweptAt = began };
     }
 
-    ImmutableArray<RecordToRead> Waiting(ImmutableArray<ListedRecord> records, in Moment at)
+    static ImmutableArray<RecordToRead> Waiting(ImmutableArray<ListedRecord> records, in Moment at)
     {
         ImmutableArray<RecordToRead>.Builder? waiting = null;
         foreach (var record in records)
@@ -233,6 +275,9 @@ public sealed class ListeningMachine
     void Fail(string name, Sweep sweep, string code, string? advice, DateTimeOffset? notBefore, in Moment at)
     {
         sweep.Phase = Phase.Idle;
+
+        // A sweep that did not come to begin is as due as it was.
+        sweep.Wanted |= sweep.Saved!.SweepAt is null;
         var counts = code != ListeningLimits.NoCallLeft;
         sweep.AgainAt = Later(RetrySchedule.After(at.Now, RetrySchedule.NextDelay(_again, counts ? sweep.Failures : 0, Chance(at))), notBefore);
         if (!counts) return;
@@ -310,7 +355,7 @@ public sealed class ListeningMachine
                 break;
             case Phase.TakingAgain when _readings.AgainAt <= at.Now:
                 _readings.Phase = Phase.Taking;
-                at.Effects.Add(new ListeningEffect.Take(null, _readings.Left));
+                at.Effects.Add(new ListeningEffect.Take(null, _readings.Left, []));
                 break;
             case Phase.SavingAgain when _readings.AgainAt <= at.Now:
                 SaveReads(at);
@@ -353,7 +398,7 @@ public sealed class ListeningMachine
                     break;
                 }
                 _readings.Phase = Phase.Taking;
-                at.Effects.Add(new ListeningEffect.Take(null, page.Records));
+                at.Effects.Add(new ListeningEffect.Take(null, page.Records, []));
                 break;
             case ListOutcome.Refused refused when _readings.Wanted.Length == 1:
                 // This one record cannot be read as things are: it waits for a definition under which it may be.
@@ -418,6 +463,137 @@ public sealed class ListeningMachine
         }
     }
 
+    // ---- the stream ----------------------------------------------------------------------------------------------
+
+    void WantAll()
+    {
+        foreach (var sweep in _sweeps.Values) sweep.Wanted = true;
+    }
+
+    void AdvanceStream(in Moment at)
+    {
+        if (_stream.AgainAt > at.Now) return;
+        switch (_stream.Phase)
+        {
+            case Phase.Idle when _stream.IsWanted:
+                _stream.Phase = Phase.Listing;
+                at.Effects.Add(new ListeningEffect.Listen(_stream.Mark));
+                break;
+            case Phase.TakingAgain:
+                _stream.Phase = Phase.Taking;
+                at.Effects.Add(new ListeningEffect.Take(ListeningCursor.Stream, _stream.Left, _stream.ToRead));
+                break;
+            case Phase.SavingAgain:
+                SaveStream(at);
+                break;
+        }
+    }
+
+    void TakeTold(StreamNews news, in Moment at)
+    {
+        if (_stream.Phase != Phase.Listing) throw new InvalidOperationException("The listener did not ask the stream for more.");
+        _stream.Failures = 0;
+        _stream.Next = news.Cursor;
+        _stream.Left = news.Records;
+        _stream.ToRead = news.ToRead;
+        _stream.Wait = Waiting(news.Records, at);
+        foreach (var name in news.ToPoll)
+        {
+            if (_sweeps.TryGetValue(name, out var sweep)) sweep.Wanted = true;
+        }
+        if (news.Records.IsEmpty && news.ToRead.IsEmpty)
+        {
+            SaveStream(at);
+            return;
+        }
+        _stream.Phase = Phase.Taking;
+        at.Effects.Add(new ListeningEffect.Take(ListeningCursor.Stream, _stream.Left, _stream.ToRead));
+    }
+
+    void TakeStreamTaken(ListeningMessage.Taken taken, in Moment at)
+    {
+        if (_stream.Phase != Phase.Taking) throw new InvalidOperationException("The listener offered nothing of the stream.");
+        if (taken.Noted)
+        {
+            _readings.Rung |= !_stream.ToRead.IsEmpty;
+            _stream.ToRead = [];
+        }
+        _stream.Left = [.. _stream.Left.Where((_, i) => i >= taken.Settled.Length || !taken.Settled[i])];
+        if (_stream.Left.IsEmpty && _stream.ToRead.IsEmpty)
+        {
+            SaveStream(at);
+            return;
+        }
+        _stream.Phase = Phase.TakingAgain;
+        _stream.AgainAt = RetrySchedule.After(at.Now, RetrySchedule.NextDelay(_again, _stream.Failures++, Chance(at)));
+    }
+
+    void SaveStream(in Moment at)
+    {
+        _stream.Phase = Phase.Saving;
+        at.Effects.Add(new ListeningEffect.Save(ListeningCursor.Stream, _epoch, new ListeningCursor { Object = ListeningCursor.Stream, Mark = _stream.Next }, _stream.Wait, []));
+    }
+
+    void TakeStreamSaved(RowsAnswer answer, in Moment at)
+    {
+        if (_stream.Phase != Phase.Saving) throw new InvalidOperationException("The listener saved nothing of the stream.");
+        switch (answer)
+        {
+            case RowsAnswer.Ok:
+                _stream.Mark = _stream.Next;
+                _stream.Wait = [];
+                _stream.AgainAt = DateTimeOffset.MinValue;
+                _stream.Phase = Phase.Listing;
+                if (_stream.End is { } end)
+                {
+                    _stream.End = null;
+                    TakeEnded(end, at);
+                    break;
+                }
+                at.Effects.Add(new ListeningEffect.GoOn());
+                break;
+            case RowsAnswer.Fenced:
+                Stop("another listener has taken over", at);
+                break;
+            default:
+                _stream.Phase = Phase.SavingAgain;
+                _stream.AgainAt = RetrySchedule.After(at.Now, RetrySchedule.NextDelay(_again, _stream.Failures++, Chance(at)));
+                break;
+        }
+    }
+
+    void TakeEnded(StreamEnd end, in Moment at)
+    {
+        // What it told before is taken in first: the next stream goes on behind it.
+        if (_stream.Phase != Phase.Listing)
+        {
+            _stream.End = end;
+            return;
+        }
+        _stream.Phase = Phase.Idle;
+        var wait = RetrySchedule.After(at.Now, RetrySchedule.NextDelay(_openAgain, _stream.Failures++, Chance(at)));
+        switch (end)
+        {
+            case StreamEnd.Broken broken:
+                _stream.AgainAt = Later(wait, broken.RetryAt);
+                at.Effects.Add(new ListeningEffect.Tell(StreamName, broken.Code, null, _stream.AgainAt));
+                break;
+            case StreamEnd.Refused refused:
+                _stream.AgainAt = RetrySchedule.After(at.Now, _limits.AgainMost);
+                at.Effects.Add(new ListeningEffect.Tell(StreamName, refused.Code, refused.Advice, _stream.AgainAt));
+                break;
+            case StreamEnd.CursorLost lost:
+                // The next stream tells what happens from then on, and the poll that follows what happened between.
+                _stream.Mark = null;
+                _stream.AgainAt = at.Now;
+                at.Effects.Add(new ListeningEffect.Tell(StreamName, lost.Code, null, at.Now));
+                break;
+            default: throw new InvalidOperationException($"A listener does not know the end {end.GetType().Name}.");
+        }
+    }
+
+    const string StreamName = "events";
+
     // ---- time ----------------------------------------------------------------------------------------------------
 
     void Stop(string reason, in Moment at)
@@ -429,13 +605,24 @@ public sealed class ListeningMachine
 
     void SetAlarm(in Moment at)
     {
-        if (at.System is not { } system || !_open) return;
+        if (at.System is not { } system) return;
+        var next = _open ? NextOf(system, at) : DateTimeOffset.MaxValue;
+        if (SilentSince is null && system.ExpectEvery is { } most && RetrySchedule.After(_spokeAt, most) is var expected && expected < next) next = expected;
+        if (next <= at.Now || next == DateTimeOffset.MaxValue || next == _alarm) return;
+        _alarm = next;
+        at.Effects.Add(new ListeningEffect.WakeAt(next));
+    }
+
+    DateTimeOffset NextOf(SystemDefinition system, in Moment at)
+    {
         var next = _readings.Phase switch
         {
             Phase.Idle => _readings.Rung ? _readings.AgainAt : Later(_readings.LookAt, _readings.AgainAt),
             Phase.Waiting or Phase.TakingAgain or Phase.SavingAgain => _readings.AgainAt,
             _ => DateTimeOffset.MaxValue,
         };
+        var again = _stream.Phase is Phase.TakingAgain or Phase.SavingAgain || (_stream.Phase == Phase.Idle && _stream.IsWanted) ? _stream.AgainAt : DateTimeOffset.MaxValue;
+        if (again > at.Now && again < next) next = again;
         foreach (var (name, sweep) in _sweeps)
         {
             if (Polled(name, system) is null) continue;
@@ -448,9 +635,7 @@ public sealed class ListeningMachine
             // What is due and only waits for its turn is begun by the answer that ends another's.
             if (due > at.Now && due < next) next = due;
         }
-        if (next <= at.Now || next == DateTimeOffset.MaxValue || next == _alarm) return;
-        _alarm = next;
-        at.Effects.Add(new ListeningEffect.WakeAt(next));
+        return next;
     }
 
     static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
@@ -530,6 +715,33 @@ public sealed class ListeningMachine
         public ImmutableArray<RecordToRead> Wait { get; set; } = [];
 
         public int Size(ListeningLimits limits) => Alone > 0 ? 1 : limits.Reads;
+    }
+
+    /// <summary>The listening to the system's stream of events.</summary>
+    sealed class Stream
+    {
+        public bool IsWanted { get; set; }
+
+        /// <summary><see cref="Phase.Listing"/>: it is open, and may tell more. <see cref="Phase.Idle"/>: none is open.</summary>
+        public Phase Phase { get; set; }
+
+        /// <summary>Behind it the next stream goes on; null: from now on. Never ahead of the store.</summary>
+        public string? Mark { get; set; }
+
+        public string? Next { get; set; }
+
+        /// <summary>It has ended, while what it told is still being taken in.</summary>
+        public StreamEnd? End { get; set; }
+
+        public DateTimeOffset AgainAt { get; set; } = DateTimeOffset.MinValue;
+
+        public int Failures { get; set; }
+
+        public ImmutableArray<ListedRecord> Left { get; set; } = [];
+
+        public ImmutableArray<RecordToRead> ToRead { get; set; } = [];
+
+        public ImmutableArray<RecordToRead> Wait { get; set; } = [];
     }
 
     /// <summary>What a step is given, besides its messages.</summary>

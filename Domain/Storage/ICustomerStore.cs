@@ -12,7 +12,7 @@ namespace OrleansCrm.Domain.Storage;
 /// to the microsecond and come back in UTC. Reads throw <see cref="StoreUnavailableException"/> when the store cannot be
 /// reached; so do writes unless they say otherwise, and then nobody knows whether they landed: each may be repeated.
 /// </remarks>
-public interface ICustomerStore : IListeningStore, IAsyncDisposable
+public interface ICustomerStore : IListeningStore, IWorkStore, IAsyncDisposable
 {
     /// <summary>What was fixed when the hub was installed.</summary>
     HubSettings Hub { get; }

@@ -17,6 +17,10 @@ public interface IListeningGrain : IGrainWithStringKey
     [Alias("PollNow")]
     Task PollNow(string? @object);
 
+    /// <summary>A signal that may be lost or doubled: something that the system said was taken in.</summary>
+    [Alias("Spoke"), OneWay]
+    Task Spoke();
+
     [Alias("ReadStatus")]
     Task<ListeningStatus> ReadStatus();
 }
@@ -24,8 +28,9 @@ public interface IListeningGrain : IGrainWithStringKey
 /// <summary>How the listening to a system stands.</summary>
 /// <param name="Problem">What keeps it from asking the system anything; null: nothing.</param>
 /// <param name="Objects">Those that were ever listened to, by name.</param>
+/// <param name="SilentSince">Since when it says nothing, where that is longer than the definition expects; null: it speaks, or may be silent.</param>
 [GenerateSerializer, Immutable, Alias("crm.ListeningStatus")]
-public sealed record ListeningStatus(string System, string? Problem, ImmutableArray<ObjectListening> Objects);
+public sealed record ListeningStatus(string System, string? Problem, ImmutableArray<ObjectListening> Objects, DateTimeOffset? SilentSince = null);
 
 /// <param name="SweptAt">When the last complete poll began; null: there was none.</param>
 /// <param name="Since">The next poll asks for what was modified from then on; null: for everything.</param>

@@ -14,6 +14,11 @@ public interface ISystemsGrain : IGrainWithIntegerKey
     [Alias("List"), AlwaysInterleave]
     Task<ImmutableArray<SystemView>> List();
 
+    /// <summary>The present name of a system, which may have had another.</summary>
+    /// <returns>Null: the definition has no such system.</returns>
+    [Alias("Name"), AlwaysInterleave]
+    Task<string?> Name(string system);
+
     /// <returns>Null: the definition has no such system.</returns>
     /// <exception cref="OrleansCrm.Domain.Storage.StoreUnavailableException">The store could not be asked.</exception>
     [Alias("Read"), AlwaysInterleave]

@@ -169,6 +169,14 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             ?? new DeliveryStatus(_lane.System, mode, false, 0, 0, 0, Guarded.None, null, "It does not run.");
     }
 
+    /// <summary>Takes one call of the system's budget for somebody else.</summary>
+    /// <returns>Null: it was taken. Else when to ask again.</returns>
+    public async Task<DateTimeOffset?> TakeCallAsync(DeliveryPriority priority)
+    {
+        var told = await ReadAsync(() => new { At = _machine.TakeCall(_parts.Definitions.Current, priority, Clock.Now) });
+        return told is null ? Clock.Now + ReachAgain : told.At;
+    }
+
     public async Task<DeliveryFigures> ReadFiguresAsync()
     {
         var status = await ReadStatusAsync();
@@ -192,14 +200,6 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 system is null ? null : budget.UsedUpAt(system.Budget, now));
         });
         return figures ?? new DeliveryFigures(status, null, 0, batch, told, [], null, []);
-    }
-
-    /// <summary>Takes one call of the system's budget for somebody else.</summary>
-    /// <returns>Null: it was taken. Else when to ask again.</returns>
-    public async Task<DateTimeOffset?> TakeCallAsync(DeliveryPriority priority)
-    {
-        var told = await ReadAsync(() => new { At = _machine.TakeCall(_parts.Definitions.Current, priority, Clock.Now) });
-        return told is null ? Clock.Now + ReachAgain : told.At;
     }
 
     /// <returns>Default: it has ended.</returns>

@@ -40,6 +40,9 @@ public sealed class LocalRuns
     /// <summary>Of all that deliver; what only listens has none.</summary>
     public IEnumerable<RunFigures> Figures() => _runs.Keys.Where(r => r.Kind != Listener.Source).Select(r => r.Figures);
 
+    /// <summary>Systems listened to here that are expected to speak, and since when they do not; null: they do.</summary>
+    public IEnumerable<(string System, DateTimeOffset? SilentSince)> Sources() => _runs.Keys.OfType<Listening.ListeningRun>().Where(r => r.IsExpected).Select(r => (r.Name, r.SilentSince));
+
     internal IEnumerable<ILocalRun> All => _runs.Keys;
 
     internal bool IsEmpty => _runs.IsEmpty;

@@ -1,15 +1,16 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansCrm.Grains.Interfaces.Streaming;
+using OrleansCrm.Grains.Listening;
 using OrleansCrm.Grains.Streaming;
 using OrleansCrm.Grains.Upkeep;
 
 namespace OrleansCrm.Grains.Delivery;
 
-/// <summary>Makes a silo deliver.</summary>
+/// <summary>Makes a silo deliver, and listen.</summary>
 public static class OutgoingGrains
 {
-    /// <summary>Adds deliveries, sinks, upkeep, and the streams that wake them. The host adds an <c>IConnectorCatalog</c>, besides what <see cref="HubGrains.AddHubGrains"/> needs.</summary>
+    /// <summary>Adds deliveries, sinks, listeners, webhooks, upkeep, and the streams that wake them. The host adds an <c>IConnectorCatalog</c>, besides what <see cref="HubGrains.AddHubGrains"/> needs.</summary>
     public static ISiloBuilder AddOutgoingGrains(this ISiloBuilder silo)
     {
         var services = silo.Services;
@@ -17,6 +18,9 @@ public static class OutgoingGrains
         services.TryAddSingleton<LocalRuns>();
         services.TryAddSingleton<OutgoingMetrics>();
         services.TryAddSingleton<OutgoingParts>();
+        services.TryAddSingleton<Backfilling.BackfillParts>();
+        services.TryAddSingleton<Linking.Adoption>();
+        services.TryAddSingleton<WebhookReaders>();
         services.AddSingleton<IJournalListener, JournalBell>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, OutgoingKeeper>();
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Definitions;
+using OrleansCrm.Grains.Interfaces.Backfilling;
 using OrleansCrm.Grains.Interfaces.Delivery;
 using OrleansCrm.Grains.Interfaces.Listening;
 using OrleansCrm.Grains.Placement;
@@ -123,6 +124,7 @@ sealed class OutgoingKeeper(
             .. systems.Select(s => RunAsync(s, grains.GetGrain<IDeliveryGrain>(s).Run)),
             .. sinks.Select(s => RunAsync(s, grains.GetGrain<ISinkGrain>(s).Run)),
             .. sources.Select(s => RunAsync(s, grains.GetGrain<IListeningGrain>(s).Run)),
+            .. sources.Select(s => RunAsync(s, grains.GetGrain<IBackfillGrain>(s).Run)),
             upkeep ? RunAsync(IUpkeepGrain.Key, grains.GetGrain<IUpkeepGrain>(IUpkeepGrain.Key).Run) : Task.CompletedTask,
         ]);
 

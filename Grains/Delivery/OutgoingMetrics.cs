@@ -38,6 +38,10 @@ public sealed class OutgoingMetrics
             CircuitState.HalfOpen => 1,
             _ => 2,
         }, worst: true);
+        meter.CreateObservableGauge(
+            "crm_source_silent",
+            () => runs.Sources().Select(r => new Measurement<long>(r.SilentSince is null ? 0 : 1, new KeyValuePair<string, object?>("system", r.System))),
+            description: "1: the system has said nothing for longer than the definition expects. 0: it speaks. By system, where it listens.");
     }
 
     // The lanes of one system are told together: their sum, or the worst of them.

@@ -13,15 +13,28 @@ static class CustomerIds
         chance.Fill(bits);
         Span<char> text = stackalloc char[Prefix.Length + Letters];
         Prefix.CopyTo(text);
-        var time = now.ToUnixTimeMilliseconds();
-        for (var i = 9; i >= 0; i--)
-        {
-            text[Prefix.Length + i] = Alphabet[(int)(time & 31)];
-            time >>= 5;
-        }
+        SpellTime(now, text.Slice(Prefix.Length, 10));
         Spell(bits[..5], text.Slice(Prefix.Length + 10, 8));
         Spell(bits[5..], text.Slice(Prefix.Length + 18, 8));
         return new string(text);
+    }
+
+    /// <summary>Whether the id was made at or after this time, as the clock of its maker had it.</summary>
+    public static bool IsSince(string customerId, DateTimeOffset time)
+    {
+        Span<char> letters = stackalloc char[10];
+        SpellTime(time, letters);
+        return customerId.StartsWith(Prefix, StringComparison.Ordinal) && customerId.AsSpan(Prefix.Length).CompareTo(letters, StringComparison.Ordinal) >= 0;
+    }
+
+    static void SpellTime(DateTimeOffset at, Span<char> letters)
+    {
+        var time = at.ToUnixTimeMilliseconds();
+        for (var i = 9; i >= 0; i--)
+        {
+            letters[i] = Alphabet[(int)(time & 31)];
+            time >>= 5;
+        }
     }
 
     // Five bytes are eight letters.

@@ -26,6 +26,7 @@ public sealed class IntakeGrain(
     HubClock clock,
     HubMetrics metrics,
     IntakeTallies tallies,
+    Listening.SourceSpeech speech,
     IChance chance,
     TimeProvider time,
     IOptions<IntakeOptions> options,
@@ -156,7 +157,9 @@ public sealed class IntakeGrain(
         var incoming = taking.EventOf(index);
 
         // Strangers' names must not fill a metric.
-        var system = definitions.Current.System(incoming.System)?.Name ?? IntakeTally.UnknownSystem;
+        var known = definitions.Current.System(incoming.System);
+        var system = known?.Name ?? IntakeTally.UnknownSystem;
+        if (known is not null) speech.Heard(known);
         var outcome = taking.Answer(index, answer);
         metrics.EditAnswered(system, outcome);
         if (!logger.IsEnabled(LogLevel.Debug)) return;

@@ -89,7 +89,7 @@ public sealed class ListedIntake(IGrainFactory grains, IChance chance, TimeProvi
         {
             var count = group.Count();
             metrics.FieldsLeftOut(system, group.Key.Object, group.Key.SystemName, group.Key.Code, count);
-            logger.FieldsLeftOut(system, group.Key.Object, group.Key.SystemName, group.Key.Code, count, group.First().Problem.Fix);
+            logger.FieldsLeftOut(count, system, group.Key.Object, group.Key.SystemName, group.Key.Code, group.First().Problem.Fix);
         }
     }
 }

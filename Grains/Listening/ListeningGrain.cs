@@ -25,6 +25,12 @@ public sealed class ListeningGrain(OutgoingParts parts, ListedIntake intake, Lis
         return Task.CompletedTask;
     }
 
+    public Task Spoke()
+    {
+        _run?.Spoke();
+        return Task.CompletedTask;
+    }
+
     public async Task PollNow(string? @object) => (await RunningAsync()).PollNow(@object);
 
     public async Task<ListeningStatus> ReadStatus() => await (await RunningAsync()).ReadStatusAsync();

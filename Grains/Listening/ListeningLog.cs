@@ -8,8 +8,8 @@ static partial class ListeningLog
     public static partial void IntakeNotReached(this ILogger logger, int count, string error);
 
     [LoggerMessage(EventId = 2502, Level = LogLevel.Warning,
-        Message = "Of {Count} records of {System}, object {Object}, the field {Field} was not taken ({Code}); their other fields were. {Fix}")]
-    public static partial void FieldsLeftOut(this ILogger logger, string system, string @object, string field, string code, int count, string fix);
+        Message = "Of {Count} records of {System}, object {ObjectName}, the field {Field} was not taken ({Code}); their other fields were. {Fix}")]
+    public static partial void FieldsLeftOut(this ILogger logger, int count, string system, string objectName, string field, string code, string fix);
 
     [LoggerMessage(EventId = 2503, Level = LogLevel.Information, Message = "Listening to {System} runs here, with cursor epoch {Epoch}")]
     public static partial void ListeningStarted(this ILogger logger, string system, long epoch);
@@ -34,6 +34,21 @@ static partial class ListeningLog
 
     [LoggerMessage(EventId = 2510, Level = LogLevel.Information, Message = "Records of {System}, object {Object}, are listened to from {Since} on; what was there before is for a first load")]
     public static partial void ListeningBegins(this ILogger logger, string system, string @object, DateTimeOffset since);
+
+    [LoggerMessage(EventId = 2512, Level = LogLevel.Debug, Message = "A webhook of {System} was not taken: {Outcome}, {Reason} ({CorrelationId})")]
+    public static partial void WebhookNotTaken(this ILogger logger, string system, Interfaces.Listening.WebhookOutcome outcome, string reason, string? correlationId);
+
+    [LoggerMessage(EventId = 2513, Level = LogLevel.Debug, Message = "A webhook of {System} was taken: {Taken} edits, {Refused} refused, {Parked} parked, {ToRead} records to read ({CorrelationId})")]
+    public static partial void WebhookTaken(this ILogger logger, string system, int taken, int refused, int parked, int toRead, string? correlationId);
+
+    [LoggerMessage(EventId = 2514, Level = LogLevel.Warning, Message = "{Count} events of a webhook of {System} are of another account than the one that the system is bound to; nothing was made of them")]
+    public static partial void WebhookElsewhere(this ILogger logger, string system, int count);
+
+    [LoggerMessage(EventId = 2515, Level = LogLevel.Warning, Message = "{System} has said nothing since {Since}, and is expected to every {ExpectEvery}. Check that it runs, that its webhooks or events still lead here, and its poll.")]
+    public static partial void SourceSilent(this ILogger logger, string system, DateTimeOffset since, TimeSpan expectEvery);
+
+    [LoggerMessage(EventId = 2516, Level = LogLevel.Information, Message = "{System} speaks again; it had said nothing since {Since}")]
+    public static partial void SourceSpeaksAgain(this ILogger logger, string system, DateTimeOffset since);
 
     [LoggerMessage(EventId = 2511, Level = LogLevel.Warning, Message = "System {System} cannot be listened to: {Problem} What it reports by itself is taken.")]
     public static partial void NotListening(this ILogger logger, string system, string problem);

@@ -34,6 +34,10 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
     int _definition = -1;
     int _carrying;
 
+    // Touched on the loop alone, but for what the stream awaits.
+    CancellationTokenSource? _streaming;
+    TaskCompletionSource? _told;
+
     ListeningRun(string system, OutgoingParts parts, ListedIntake intake, ListeningMetrics metrics)
         : base(parts.Clock, parts.Own)
     {
@@ -82,10 +86,17 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
 
     public void ReadsCame() => Post(new ListeningMessage.ReadsCame());
 
+    public void Spoke() => Post(new ListeningMessage.Spoke());
+
+    /// <summary>Since when the system is silent, as of the last step; null: it is not. <see cref="IsExpected"/>: somebody expects it to speak.</summary>
+    public DateTimeOffset? SilentSince { get; private set; }
+
+    public bool IsExpected { get; private set; }
+
     public void PollNow(string? @object) => Post(new ListeningMessage.PollNow(@object));
 
     public async Task<ListeningStatus> ReadStatusAsync() =>
-        await ReadAsync(() => new ListeningStatus(_system, Problem, [.. _machine.Cursors.Select(c => new ObjectListening(c.Object, c.SweptAt, c.Since, c.Pages, _machine.ProblemOf(c.Object)))]))
+        await ReadAsync(() => new ListeningStatus(_system, Problem, [.. _machine.Cursors.Select(c => new ObjectListening(c.Object, c.SweptAt, c.Since, c.Pages, _machine.ProblemOf(c.Object)))], _machine.SilentSince))
             ?? new ListeningStatus(_system, "It does not run.", []);
 
     /// <summary>What it has asked for it need not hear: the cursors stand before it.</summary>
@@ -110,30 +121,36 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
     protected override void Step(List<ListeningMessage> messages)
     {
         var hub = _parts.Definitions.Current;
-        if (Reach(hub) is { } opened) messages.Add(opened);
+        Reach(hub, messages);
         _machine.Step(messages, hub, Clock.Now, _parts.Chance.Next(), _effects);
         foreach (var effect in _effects) Carry(effect, hub);
         _effects.Clear();
+        (SilentSince, IsExpected) = (_machine.SilentSince, hub.System(_system)?.ExpectEvery is not null);
         SetAlarm();
     }
 
     // The first message is the one that starts the machine; this one goes behind it.
-    ListeningMessage.Opened? Reach(HubDefinition hub)
+    void Reach(HubDefinition hub, List<ListeningMessage> messages)
     {
-        if (_definition == hub.Version && (Problem is null || Clock.Now < _reachAt)) return null;
+        if (_definition == hub.Version && (Problem is null || Clock.Now < _reachAt)) return;
         _definition = hub.Version;
+
+        // A stream of the connection before ends; the next one goes on behind what is durable.
+        _streaming?.Cancel();
         _reachAt = Clock.Now + ReachAgain;
 
         // A system without settings only reports by itself: there is nothing to be reached, and nothing wrong with that.
         if (hub.System(_system) is null or { Settings.Count: 0 })
         {
             Problem = null;
-            return new(null);
+            messages.Add(new ListeningMessage.Opened(null));
+            return;
         }
         var connector = _connection.Reach(hub);
         if (connector is null && _connection.Problem != Problem) _logger.NotListening(_system, _connection.Problem ?? "");
         Problem = connector is null ? _connection.Problem : null;
-        return new(connector?.Capabilities.Objects);
+        messages.Add(new ListeningMessage.Opened(connector?.Capabilities.Objects));
+        if (connector is IRecordStream { IsWanted: true }) messages.Add(new ListeningMessage.Streams());
     }
 
     void SetAlarm()
@@ -152,10 +169,17 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
             case ListeningEffect.Take take: Go(TakeAsync(take)); break;
             case ListeningEffect.Save save: Go(SaveAsync(save)); break;
             case ListeningEffect.ScanReads scan: Go(ScanAsync(scan)); break;
+            case ListeningEffect.Listen listen:
+                _streaming = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+                Go(ListenAsync(listen.After, _streaming));
+                break;
+            case ListeningEffect.GoOn: _told?.TrySetResult(); break;
             case ListeningEffect.WakeAt wake: _wakeAt = wake.Time; break;
             case ListeningEffect.Begins begins: _logger.ListeningBegins(_system, begins.Object, begins.Since); break;
             case ListeningEffect.Tell { Advice: { } advice } tell: _logger.ListingRefused(_system, tell.Object, tell.Code, advice, tell.Again); break;
             case ListeningEffect.Tell tell: _logger.ListingFailed(_system, tell.Object, tell.Code, tell.Again); break;
+            case ListeningEffect.Silent silent: _logger.SourceSilent(_system, silent.Since, silent.ExpectEvery); break;
+            case ListeningEffect.SpeaksAgain again: _logger.SourceSpeaksAgain(_system, again.SilentSince); break;
             case ListeningEffect.Stop stop:
                 _logger.ListeningEnded(_system, stop.Reason);
                 End();
@@ -223,14 +247,53 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
         }
     }
 
+    async Task ListenAsync(string? after, CancellationTokenSource streaming)
+    {
+        await Task.Yield();
+        StreamEnd end = new StreamEnd.Broken("not-connected");
+        using (streaming)
+        {
+            using var lease = _connection.Take() ?? default(Connection<IRecordConnector>.Lease?);
+            try
+            {
+                if (lease is { Opened: IRecordStream stream }) end = await stream.ListenAsync(after, () => Post(new ListeningMessage.StreamBegan()), news => TellAsync(news, streaming.Token), streaming.Token);
+            }
+            catch (OperationCanceledException) when (streaming.IsCancellationRequested)
+            {
+                end = new StreamEnd.Broken("given-up");
+            }
+#pragma warning disable CA1031 // A fault of the connector: nothing that was not durable is passed over, and it is listened to again.
+            catch (Exception error)
+#pragma warning restore CA1031
+            {
+                _logger.ListingBroke(error, _system, "events");
+                end = new StreamEnd.Broken("connector-fault");
+            }
+
+            // On the loop, so that nobody cancels what is disposed of.
+            await ReadAsync(() => _streaming = _streaming == streaming ? null : _streaming);
+        }
+        Post(new ListeningMessage.StreamEnded(end));
+    }
+
+    async Task TellAsync(StreamNews news, CancellationToken cancellationToken)
+    {
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _told = told;
+        Post(new ListeningMessage.StreamTold(news));
+        await told.Task.WaitAsync(cancellationToken);
+    }
+
     // ---- intake and store ----------------------------------------------------------------------------------------
 
     async Task TakeAsync(ListeningEffect.Take take)
     {
         await Task.Yield();
         ImmutableArray<bool> settled = [];
+        var noted = take.ToRead.IsEmpty;
         try
         {
+            if (!noted) noted = await NoteAsync(take.ToRead);
             var answers = await _intake.TakeAsync(_system, take.Records, null, null, _closing.Token);
             settled = [.. answers.Select(a => a.Outcome != EventOutcome.TryAgain)];
         }
@@ -238,7 +301,22 @@ sealed class ListeningRun : StepLoop<ListeningMessage>, ILocalRun
         {
             // It ends: whoever listens next lists the page again.
         }
-        Post(new ListeningMessage.Taken(take.Object, settled));
+        Post(new ListeningMessage.Taken(take.Object, settled, noted));
+    }
+
+    async Task<bool> NoteAsync(ImmutableArray<RecordToRead> reads)
+    {
+        try
+        {
+            return await Task.Run(() => _parts.Store.AskReadsAsync(_system, reads, _closing.Token));
+        }
+#pragma warning disable CA1031 // It is tried again.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            _logger.CursorsNotSaved(_system, "noting records to read", error.GetType().Name);
+            return false;
+        }
     }
 
     async Task SaveAsync(ListeningEffect.Save save)

@@ -24,7 +24,8 @@ static class SystemViews
             status.Problem,
             status.CircuitOpenUntil,
             status.InFlight,
-            new(status.Backlog, tally.Lagging, tally.OldestMark is { } oldest ? now > oldest ? now - oldest : TimeSpan.Zero : null),
+            // Nothing is planned for a system that is only observed: what it has not read it does not lag behind by.
+            new(system.Mode == SystemMode.Observe ? 0 : status.Backlog, tally.Lagging, tally.OldestMark is { } oldest ? now > oldest ? now - oldest : TimeSpan.Zero : null),
             counts,
             WaitsOf(tally),
             BudgetOf(system, figures, tally),

@@ -30,6 +30,8 @@ public sealed class SystemsGrain(IGrainContext context, IGrainFactory grains, IC
         return [.. await Task.WhenAll(definitions.Current.Systems.Select(ViewAsync))];
     }
 
+    public Task<string?> Name(string system) => Task.FromResult(definitions.Current.System(system)?.Name);
+
     public async Task<SystemView?> Read(string system) => definitions.Current.System(system) is { } known ? await ViewAsync(known) : null;
 
     public async Task<SystemView?> Pause(string system, bool paused)

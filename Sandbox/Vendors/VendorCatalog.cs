@@ -1,3 +1,4 @@
+using OrleansCrm.Sandbox.Dynamics;
 using OrleansCrm.Sandbox.HubSpot;
 using OrleansCrm.Sandbox.Salesforce;
 
@@ -6,5 +7,5 @@ namespace OrleansCrm.Sandbox.Vendors;
 /// <summary>Every CRM that can be simulated: the one place where a new one is named.</summary>
 public static class VendorCatalog
 {
-    public static IReadOnlyList<IVendor> All { get; } = [new SalesforceVendor(), HubSpotVendor.Instance];
+    public static IReadOnlyList<IVendor> All { get; } = [new SalesforceVendor(), HubSpotVendor.Instance, DynamicsVendor.Instance];
 }

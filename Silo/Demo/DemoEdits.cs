@@ -1,9 +1,11 @@
+using OrleansCrm.Sandbox.Vendors;
+
 namespace OrleansCrm.Silo.Demo;
 
-/// <summary>People in the fake systems who go on editing, gently, each in their own system's words.</summary>
+/// <summary>People in the simulated CRMs who go on editing, gently, each in their own system's words.</summary>
 sealed class DemoEdits(IReadOnlyList<DemoSystem> systems, DemoStock stock, double perSecond)
 {
-    /// <summary>A demo that is forgotten must not fill a memory: the fake systems keep all that was ever changed.</summary>
+    /// <summary>A demo that is forgotten must not fill a memory: the simulated CRMs keep all that was ever changed.</summary>
     public const long Most = 50_000;
 
     static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(30);
@@ -36,6 +38,6 @@ sealed class DemoEdits(IReadOnlyList<DemoSystem> systems, DemoStock stock, doubl
     {
         var habit = system.Kind.Habits[_chance.Next(system.Kind.Habits.Length)];
         var who = system.Kind.Staff[_chance.Next(system.Kind.Staff.Length)];
-        system.Store.Update(system.Kind.Object, record.Id, habit(_chance), "user:" + who);
+        system.Organisation.Update(system.Kind.Object, record.Id, habit(_chance), new Editor(EditorKind.Person, who));
     }
 }

@@ -11,7 +11,7 @@ static class DemoGuide
         Say("every change of the hub, from the first one on, then live (Ctrl+C ends it)", $"curl -sN '{address}/v1/changes?follow=true'");
         foreach (var system in systems)
         {
-            Say($"records in {system.Kind.Name}, and what was changed there by whom", $"curl -s '{system.RecordsUrl}?limit=5'", $"curl -s '{system.Address}/admin/log'");
+            Say($"the page of {system.Kind.Title}, in a browser: {system.Address}/_control/ (records, faults, requests); what was changed there by whom", $"curl -s '{system.Address}/_control/writes?limit=5'");
         }
         Say("whether the hub can work, and what it counts", $"curl -s {address}/health/ready", $"curl -s {address}/metrics");
 
@@ -24,31 +24,33 @@ static class DemoGuide
         var of = systems.Select(s => example.Records.FirstOrDefault(r => r.System == s)).OfType<LoadedRecord>().ToArray();
         var first = of[0];
         Say("one customer, golden, with its records in all systems", $"curl -s {customer}");
-        Say($"the same, by its record in {of[^1].System.Kind.Name}", $"curl -s {hub}/v1/customers/by-source/{of[^1].System.Kind.Name}/{of[^1].System.Kind.Object}/{of[^1].Id}");
+        Say($"the same, by its record in {of[^1].System.Kind.Title}", $"curl -s {hub}/v1/customers/by-source/{of[^1].System.Kind.Name}/{of[^1].System.Kind.Object}/{of[^1].Id}");
         foreach (var field in example.Conflicts.Keys.Take(2)) Say($"why its {field} is what it is: its systems contradict each other", $"curl -s {customer}/explain/{field}");
         Say("its history, entry by entry", $"curl -s '{customer}/history?max=20'");
+
+        Say(
+            $"an edit of your own, as somebody in sales would make it on the page {first.System.PageOf(first.Id)} …",
+            $"curl -s -X PATCH {first.System.RecordOf(first.Id)} -H 'X-User: me' -H 'Content-Type: application/json' -d '{{\"{first.System.Kind.Fields.Phone}\":\"020 7946 0123\"}}'");
+        Say("… and a moment later all systems have it", [.. of.Select(r => $"curl -s {r.System.RecordOf(r.Id)}")]);
 
         // The address by which the web site's form meets the same customer.
         if (example.Records.Select(r => r.Record.Email).FirstOrDefault(e => e.Length > 0) is { } email)
         {
             Say(
-                "an edit of your own: a form of the web site says a new phone number …",
-                $"curl -s {hub}/v1/events -H 'Content-Type: application/cloudevents+json' -d '{{\"specversion\":\"1.0\",\"id\":\"my-edit-1\",\"source\":\"website\",\"type\":\"crm.person.changed\",\"subject\":\"forms/1\",\"data\":{{\"fields\":{{\"email\":\"{email}\",\"phone\":\"020 7946 0123\"}},\"actor\":\"user:me\"}}}}'");
-            Say("… and a moment later all systems have it", [.. of.Select(r => $"curl -s {RecordOf(r)}")]);
+                "a system that only reports: a form of the web site tells the city",
+                $"curl -s {hub}/v1/events -H 'Content-Type: application/cloudevents+json' -d '{{\"specversion\":\"1.0\",\"id\":\"my-edit-1\",\"source\":\"website\",\"type\":\"crm.person.changed\",\"subject\":\"forms/1\",\"data\":{{\"fields\":{{\"email\":\"{email}\",\"city\":\"Plymouth\"}},\"actor\":\"user:me\"}}}}'");
         }
-        if (systems.FirstOrDefault(s => s.Kind.Name == "shop") is { } shop && of.FirstOrDefault(r => r.System == shop) is { } account)
+        if (of.FirstOrDefault(r => r.System.Kind.Name == "hubspot") is { } marketing)
         {
             Say(
-                "somebody in the shop changes a name, which is not the shop's to say: look at the record again, and it is golden",
-                $"curl -s -X PATCH {shop.Address}/admin/{shop.Kind.Object}/{account.Id} -H 'X-User: user:me' -H 'Content-Type: application/json' -d '{{\"{shop.Kind.Fields.Last}\":\"Somebody Else\"}}'",
-                $"curl -s {RecordOf(account)}",
+                "somebody in marketing changes a name, which is not marketing's to say: look at the record again, and it is golden",
+                $"curl -s -X PATCH {marketing.System.RecordOf(marketing.Id)} -H 'X-User: me' -H 'Content-Type: application/json' -d '{{\"{marketing.System.Kind.Fields.Last}\":\"Somebody Else\"}}'",
+                $"curl -s {marketing.System.RecordOf(marketing.Id)}",
                 $"curl -s {customer}/explain/lastName");
         }
 
         void Say(string what, params string[] commands) => DemoGuide.Say(to, what, commands);
     }
-
-    static string RecordOf(LoadedRecord record) => $"{record.System.RecordsUrl}/{record.Id}";
 
     static void Say(TextWriter to, string what, params string[] commands)
     {

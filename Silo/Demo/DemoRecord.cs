@@ -4,6 +4,9 @@ namespace OrleansCrm.Silo.Demo;
 /// <param name="Person">Who it is in truth: the same number for the same person. The hub is never told.</param>
 sealed record DemoRecord(int Id, string FirstName, string LastName, DateOnly? BirthDate, string City, string Email, int Person)
 {
+    /// <summary>From here on numbers are those of fictional people.</summary>
+    public const int FictionalFrom = 1_000_000;
+
     const string Header = "unique_id,first_name,surname,dob,city,email,cluster";
 
     /// <exception cref="StartRefusedException">The data set is not beside the program, or is another one.</exception>

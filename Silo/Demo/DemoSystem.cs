@@ -1,134 +1,144 @@
 using System.Globalization;
-using System.Text.Json;
-using OrleansCrm.Sandbox.Rest;
+using OrleansCrm.Sandbox.Salesforce;
+using OrleansCrm.Sandbox.Dynamics;
+using OrleansCrm.Sandbox.Vendors;
 
 namespace OrleansCrm.Silo.Demo;
 
-/// <summary>What one fake system calls things, and what its people do. As in <c>demo/crm.yaml</c>.</summary>
-/// <param name="Port">In the definition; the system listens elsewhere where that is taken.</param>
-/// <param name="Unique">A property that no two of its records share; null: none.</param>
-/// <param name="Fields">The properties of a record that the data set fills: first name, last name, birth date, city, e-mail.</param>
+/// <summary>What one simulated CRM calls things, and what its people do. As in <c>demo/crm.yaml</c>.</summary>
+/// <param name="Name">Of the system in the definition, and of the vendor in the sandbox.</param>
+/// <param name="IsUnique">No two of its records share an e-mail.</param>
+/// <param name="Fields">What a record's first name, last name, birth date, city and e-mail are called.</param>
 /// <param name="Staff">Who works there.</param>
 /// <param name="Habits">What they do to a record.</param>
 sealed record DemoSystemKind(
-    string Name, int Port, string Object, string? Unique, (string First, string Last, string Birth, string City, string Email) Fields, string BirthFormat, string Phone,
-    string[] Staff, Func<Random, Dictionary<string, string>>[] Habits)
+    string Name, string Title, string Object, bool IsUnique, (string First, string Last, string Birth, string City, string Email, string Phone) Fields,
+    string[] Staff, Func<Random, Dictionary<string, string?>>[] Habits)
 {
-    static readonly string[] Channels = ["phone", "email", "letter"];
-    static readonly string[] Hours = ["morning", "afternoon", "evening"];
     static readonly string[] Cities = ["London", "Leeds", "Bristol", "Glasgow", "Cardiff", "Belfast", "Plymouth", "Norwich", "York"];
+    static readonly string[] Jobs = ["Buyer", "Head of Sales", "Engineer", "Office Manager", "Managing Director", "Accountant"];
 
-    /// <summary>Sales, the shop and the support desk.</summary>
+    /// <summary>Sales, marketing and service. Who comes first is asked first.</summary>
     public static IReadOnlyList<DemoSystemKind> All { get; } =
     [
         new(
-            "crm", 5081, "contacts", null, ("FirstName", "LastName", "Birthdate", "City", "Email"), "yyyy-MM-dd", "Phone", ["anna", "ben"],
+            "salesforce", "Salesforce", "Contact", false, ("FirstName", "LastName", "Birthdate", "MailingCity", "Email", "Phone"), ["anna", "ben"],
             [
                 c => Said(("Phone", PhoneOf(c))),
-                c => Said(("City", CityOf(c))),
-                c => Said(("Stage", OneOf(c, "Prospect", "Customer", "Champion"))),
-                c => Said(("ContactBy", OneOf(c, Channels)), ("ContactAt", OneOf(c, Hours))),
-                _ => Said(("NoMail", true)),
+                c => Said(("MailingCity", OneOf(c, Cities))),
+                c => Said(("Title", OneOf(c, Jobs))),
+                _ => Said(("HasOptedOutOfEmail", "true")),
             ]),
         new(
-            "shop", 5082, "customers", "mail", ("first_name", "last_name", "born", "town", "mail"), "dd.MM.yyyy", "mobile", ["carla", "checkout"],
-            [
-                c => Said(("mobile", PhoneOf(c))),
-                c => Said(("town", CityOf(c))),
-                c => Said(("points", c.Next(1, 500) * 10)),
-                c => Said(("newsletter", "subscribed"), ("newsletter_source", "checkout")),
-                _ => Said(("newsletter", "unsubscribed"), ("newsletter_source", "footer link")),
-
-                // Not the shop's to say while sales knows a name: the hub brings it back.
-                c => Said(("last_name", OneOf(c, "Smyth", "Joness", "Browne", "Taylour"))),
-            ]),
-        new(
-            "support", 5083, "requesters", null, ("given", "family", "birth_date", "city", "email"), "yyyy-MM-dd", "phone", ["dora", "emil"],
+            "hubspot", "HubSpot", "contacts", true, ("firstname", "lastname", "date_of_birth", "city", "email", "phone"), ["carla", "cem"],
             [
                 c => Said(("phone", PhoneOf(c))),
-                c => Said(("city", CityOf(c))),
-                c => Said(("tier", OneOf(c, "1", "2"))),
-                c => Said(("reach_by", OneOf(c, Channels)), ("reach_at", OneOf(c, Hours))),
+                c => Said(("city", OneOf(c, Cities))),
+                c => Said(("lifecyclestage", OneOf(c, "lead", "opportunity", "customer", "evangelist"))),
+
+                // Not marketing's to say while sales knows a name: the hub brings it back.
+                c => Said(("lastname", OneOf(c, "Smyth", "Joness", "Browne", "Taylour"))),
+            ]),
+        new(
+            "dynamics", "Dynamics 365", "contact", false, ("firstname", "lastname", "birthdate", "address1_city", "emailaddress1", "telephone1"), ["dora", "emil"],
+            [
+                c => Said(("telephone1", PhoneOf(c))),
+                c => Said(("address1_city", OneOf(c, Cities))),
+                c => Said(("jobtitle", OneOf(c, Jobs))),
+                _ => Said(("donotbulkemail", "true")),
+                _ => Said(("donotbulkemail", "false")),
             ]),
     ];
 
-    /// <summary>A record of the data set in this system's words, as JSON by property.</summary>
-    public Dictionary<string, string> Write(DemoRecord record)
+    /// <summary>The simulated vendor.</summary>
+    public IVendor Vendor => VendorCatalog.All.Single(v => v.Name == Name);
+
+    /// <summary>A record in this system's words.</summary>
+    public Dictionary<string, string?> Write(DemoRecord record)
     {
-        var said = new Dictionary<string, string>(StringComparer.Ordinal);
+        var said = new Dictionary<string, string?>(StringComparer.Ordinal);
         Add(Fields.First, record.FirstName);
         Add(Fields.Last, record.LastName);
-        Add(Fields.Birth, record.BirthDate?.ToString(BirthFormat, CultureInfo.InvariantCulture) ?? "");
+        Add(Fields.Birth, record.BirthDate?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "");
         Add(Fields.City, record.City);
         Add(Fields.Email, record.Email);
         return said;
 
         void Add(string name, string value)
         {
-            if (value.Length > 0) said[name] = JsonSerializer.Serialize(value);
+            if (value.Length > 0) said[name] = value;
         }
     }
 
     // Numbers that are kept free for use in plays: nobody has them.
     static string PhoneOf(Random chance) => string.Create(CultureInfo.InvariantCulture, $"+44 20 7946 0{chance.Next(1_000):000}");
 
-    static string CityOf(Random chance) => OneOf(chance, Cities);
-
     static string OneOf(Random chance, params string[] values) => values[chance.Next(values.Length)];
 
-    static Dictionary<string, string> Said(params (string Name, object Value)[] fields) =>
-        fields.ToDictionary(f => f.Name, f => JsonSerializer.Serialize(f.Value), StringComparer.Ordinal);
+    static Dictionary<string, string?> Said(params (string Name, string Value)[] fields) => fields.ToDictionary(f => f.Name, f => (string?)f.Value, StringComparer.Ordinal);
 }
 
-/// <summary>A fake system that runs in this process.</summary>
-sealed class DemoSystem(DemoSystemKind kind, RestSandbox sandbox) : IAsyncDisposable
+/// <summary>A simulated CRM that runs in this process.</summary>
+sealed class DemoSystem(DemoSystemKind kind, VendorSandbox sandbox) : IAsyncDisposable
 {
     public DemoSystemKind Kind => kind;
 
-    public RecordStore Store => sandbox.Store;
-
-    public ReportCounts Reports => sandbox.Reports;
+    public Organisation Organisation => sandbox.Organisations[0];
 
     /// <summary>Where it listens: <c>http://127.0.0.1:5081</c>.</summary>
     public string Address => sandbox.Address.GetLeftPart(UriPartial.Authority);
 
     /// <summary>The address that stands for it in the definition as it comes with the demo.</summary>
-    public string WrittenAddress => AddressOf(kind);
+    public string WrittenAddress => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{kind.Vendor.Ports[0].Usual}");
 
-    public string RecordsUrl => $"{Address}/api/{kind.Object}";
+    /// <summary>What stands in that definition for the hub's own user there, whom the system names itself.</summary>
+    public string WrittenActor => kind.Name + "-user";
 
-    /// <param name="reportTo">The hub's <c>POST /v1/events</c>.</param>
-    /// <exception cref="StartRefusedException">No port could be had.</exception>
-    public static async Task<DemoSystem> StartAsync(DemoSystemKind kind, Uri reportTo, CancellationToken cancellationToken)
+    /// <summary>The hub's own user there.</summary>
+    public string Actor => sandbox switch
     {
-        var options = new RestSandboxOptions
-        {
-            // The hub comes later and was given its port by a person.
-            Port = kind.Port == reportTo.Port ? 0 : kind.Port,
-            System = kind.Name,
-            Unique = kind.Unique,
-            ReportTo = reportTo,
-            RecordTypes = new Dictionary<string, string>(StringComparer.Ordinal) { [kind.Object] = "person" },
-        };
+        SalesforceSandbox salesforce => salesforce.Org.Users.Integration,
+        DynamicsSandbox dynamics => dynamics.ApplicationUser.ToString(),
+        _ => Sandbox.HubSpot.HubSpotSandbox.PrivateApp.ToString(CultureInfo.InvariantCulture),
+    };
+
+    public string PageOf(string id) => $"{Address}/_control/page/objects/{kind.Object}/{id}";
+
+    public string RecordOf(string id) => $"{Address}/_control/records/{kind.Object}/{id}";
+
+    /// <exception cref="StartRefusedException">No port could be had.</exception>
+    public static async Task<DemoSystem> StartAsync(DemoSystemKind kind, int hubPort, CancellationToken cancellationToken)
+    {
+        // The hub comes later and was given its port by a person.
+        var options = new VendorOptions { Ports = kind.Vendor.Ports.ToDictionary(p => p.Name, p => p.Usual == hubPort ? 0 : p.Usual, StringComparer.Ordinal) };
         try
         {
-            return new(kind, await RestSandbox.StartAsync(options, cancellationToken));
+            return new(kind, await kind.Vendor.StartAsync(options, cancellationToken));
         }
         catch (IOException)
         {
-            // Somebody else has the usual port; any other does, and the definition of this run says which.
+            // Somebody else has a usual port; any other does, and the definition of this run says which.
         }
         try
         {
-            return new(kind, await RestSandbox.StartAsync(options with { Port = 0 }, cancellationToken));
+            return new(kind, await kind.Vendor.StartAsync(new VendorOptions(), cancellationToken));
         }
         catch (IOException error)
         {
-            throw new StartRefusedException($"The fake system {kind.Name} found no port to listen on ({error.Message}). Nothing was started.");
+            throw new StartRefusedException($"The simulated {kind.Title} found no port to listen on ({error.Message}). Nothing was started.");
         }
     }
 
-    public ValueTask DisposeAsync() => sandbox.DisposeAsync();
+    /// <summary>What an administrator does there before a hub may write: in HubSpot the property that carries the creation key, unique; the others have theirs.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (sandbox is not Sandbox.HubSpot.HubSpotSandbox) return;
+        using var http = new HttpClient { BaseAddress = sandbox.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", DemoDefinition.Token);
+        using var made = await http.PostAsJsonAsync(
+            $"/crm/v3/properties/{kind.Object}", new { name = "crm_hub_key", label = "Hub key", type = "string", fieldType = "text", groupName = "contactinformation", hasUniqueValue = true }, cancellationToken);
+        made.EnsureSuccessStatusCode();
+    }
 
-    static string AddressOf(DemoSystemKind kind) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{kind.Port}");
+    public ValueTask DisposeAsync() => sandbox.DisposeAsync();
 }

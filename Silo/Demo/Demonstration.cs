@@ -5,7 +5,7 @@ using OrleansCrm.Client.Standalone;
 
 namespace OrleansCrm.Silo.Demo;
 
-/// <summary>A hub and three fake systems that disagree about a thousand people, all in this process: nothing is left behind when it ends.</summary>
+/// <summary>A hub and three simulated CRMs that disagree about a few thousand people, all in this process: nothing is left behind when it ends.</summary>
 static class Demonstration
 {
     const int Refused = 2;
@@ -17,18 +17,24 @@ static class Demonstration
     {
         using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-        // From the first moment on: the fake systems start before the hub, which would listen to signals only later.
+        // From the first moment on: the simulated CRMs start before the hub, which would listen to signals only later.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         var systems = new List<DemoSystem>();
         try
         {
-            var records = DemoRecord.ReadAll(Path.Combine(Parts, "data", "fake_1000.csv"));
+            DemoRecord[] records = [.. DemoRecord.ReadAll(Path.Combine(Parts, "data", "fake_1000.csv")).Concat(DemoPeople.Fictional(settings.People)).Select(DemoPeople.Typed)];
             var urls = WithoutZeroPorts(settings.Urls);
             var hub = AddressOf(urls);
             using var folder = DemoFolder.Take(settings.Data);
-            foreach (var kind in DemoSystemKind.All) systems.Add(await DemoSystem.StartAsync(kind, new Uri(hub, "/v1/events"), told.Token));
+            foreach (var kind in DemoSystemKind.All)
+            {
+                systems.Add(await DemoSystem.StartAsync(kind, hub.Port, told.Token));
+                await systems[^1].PrepareAsync(told.Token);
+            }
 
+            Environment.SetEnvironmentVariable(DemoDefinition.SecretVariable, DemoDefinition.Secret);
+            Environment.SetEnvironmentVariable(DemoDefinition.TokenVariable, DemoDefinition.Token);
             var definition = new DemoDefinition(await File.ReadAllTextAsync(Path.Combine(Parts, "crm.yaml"), told.Token), systems);
             await File.WriteAllTextAsync(folder.Definition.FullName, definition.Observing, told.Token);
             var start = new StartSettings(folder.Definition, Apply: false, folder.Folder, Store: null, settings.Secret, urls, "127.0.0.1", SiloPort: 0, GatewayPort: 0, settings.JsonLogs, settings.LogFrom);
@@ -59,7 +65,7 @@ static class Demonstration
         }
     }
 
-    /// <summary>The fake systems have to know where to report to before the hub listens.</summary>
+    /// <summary>What is printed names the hub's port before it listens.</summary>
     static string WithoutZeroPorts(string urls) => string.Join(';', urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(url =>
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Port == 0
             ? string.Create(CultureInfo.InvariantCulture, $"{uri.Scheme}://{uri.Host}:{FreePorts.Choose(IPAddress.Loopback, 1)[0]}")

@@ -19,13 +19,13 @@ public sealed partial class PostgresCustomerStore
             SELECT $1, $3, $4 WHERE $3 IS NOT NULL AND EXISTS (SELECT FROM fence)
             ON CONFLICT (system, object) DO UPDATE SET body = excluded.body),
         settled AS (
-            DELETE FROM record_to_read r USING unnest($5::text[], $6::text[], $7::bigint[]) AS x(object, external_id, asks)
-            WHERE r.system = $1 AND r.object = x.object AND r.external_id = x.external_id AND r.asks = x.asks AND EXISTS (SELECT FROM fence)),
+            DELETE FROM record_to_read r USING unnest($5::text[], $6::text[], $7::bigint[]) AS x(object, external_id, asking)
+            WHERE r.system = $1 AND r.object = x.object AND r.external_id = x.external_id AND r.number = x.asking AND EXISTS (SELECT FROM fence)),
         waiting AS (
-            INSERT INTO record_to_read AS r (system, object, external_id, asks, definition)
-            SELECT $1, x.* FROM unnest($8::text[], $9::text[], $10::bigint[], $11::int[]) AS x(object, external_id, asks, definition)
+            INSERT INTO record_to_read AS r (system, object, external_id, definition)
+            SELECT $1, x.* FROM unnest($8::text[], $9::text[], $11::int[]) AS x(object, external_id, definition)
             WHERE EXISTS (SELECT FROM fence) AND ({ReadsWaitingSql}) + cardinality($8::text[]) <= $12
-            ON CONFLICT (system, object, external_id) DO UPDATE SET definition = excluded.definition WHERE r.asks <= excluded.asks)
+            ON CONFLICT (system, object, external_id) DO UPDATE SET definition = excluded.definition WHERE r.number = ANY($10::bigint[]) OR r.definition > 0)
         SELECT EXISTS (SELECT FROM fence)
         """;
 
@@ -59,13 +59,13 @@ public sealed partial class PostgresCustomerStore
                 Parameters =
                 {
                     Text(system), Value(save.Epoch), Text(save.Cursor?.Object), Text(save.Cursor is { } cursor ? CursorJson.Write(cursor) : null),
-                    Texts([.. save.Settled.Select(r => r.Object)]), Texts([.. save.Settled.Select(r => StoredName.Of(r.ExternalId))]), Value<long[]>([.. save.Settled.Select(r => r.Asks)]),
+                    Texts([.. save.Settled.Select(r => r.Object)]), Texts([.. save.Settled.Select(r => StoredName.Of(r.ExternalId))]), Value<long[]>([.. save.Settled.Select(r => r.Asking)]),
                 },
             };
             var wait = save.Wait.DistinctBy(r => (r.Object, r.ExternalId)).ToArray();
             command.Parameters.Add(Texts([.. wait.Select(r => r.Object)]));
             command.Parameters.Add(Texts([.. wait.Select(r => StoredName.Of(r.ExternalId))]));
-            command.Parameters.Add(Value<long[]>([.. wait.Select(r => r.Asks)]));
+            command.Parameters.Add(Value<long[]>([.. wait.Select(r => r.Asking)]));
             command.Parameters.Add(Value<int[]>([.. wait.Select(r => r.Definition)]));
             command.Parameters.Add(Value((long)IListeningStore.ReadsMax));
             sent = true;
@@ -85,9 +85,9 @@ public sealed partial class PostgresCustomerStore
             $"""
             WITH room AS MATERIALIZED (SELECT ({ReadsWaitingSql}) + cardinality($2::text[]) <= $5 AS there),
             asked AS (
-                INSERT INTO record_to_read AS r (system, object, external_id, asks, definition)
-                SELECT $1, x.object, x.external_id, 1, x.definition FROM unnest($2::text[], $3::text[], $4::int[]) AS x(object, external_id, definition) WHERE (SELECT there FROM room)
-                ON CONFLICT (system, object, external_id) DO UPDATE SET asks = r.asks + 1, definition = least(r.definition, excluded.definition))
+                INSERT INTO record_to_read AS r (system, object, external_id, definition)
+                SELECT $1, x.object, x.external_id, x.definition FROM unnest($2::text[], $3::text[], $4::int[]) AS x(object, external_id, definition) WHERE (SELECT there FROM room)
+                ON CONFLICT (system, object, external_id) DO UPDATE SET number = DEFAULT, definition = excluded.definition)
             SELECT there FROM room
             """, connection)
         {
@@ -105,7 +105,7 @@ public sealed partial class PostgresCustomerStore
         Bounds.EnsurePage(max);
         return ReadAsync(async connection =>
         {
-            await using var command = new NpgsqlCommand("SELECT object, external_id, asks, definition FROM record_to_read WHERE system = $1 AND definition < $2 ORDER BY number LIMIT $3", connection)
+            await using var command = new NpgsqlCommand("SELECT object, external_id, number, definition FROM record_to_read WHERE system = $1 AND definition < $2 ORDER BY number LIMIT $3", connection)
             {
                 Parameters = { Text(system), Value(Math.Max(1, definition)), Value(max) },
             };

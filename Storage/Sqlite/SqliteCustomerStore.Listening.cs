@@ -31,7 +31,7 @@ public sealed partial class SqliteCustomerStore
             foreach (var read in save.Settled)
             {
                 session.Execute(
-                    "DELETE FROM record_to_read WHERE system = $1 AND object = $2 AND external_id = $3 AND asks = $4", system, read.Object, StoredName.Of(read.ExternalId), read.Asks);
+                    "DELETE FROM record_to_read WHERE system = $1 AND object = $2 AND external_id = $3 AND number = $4", system, read.Object, StoredName.Of(read.ExternalId), read.Asking);
             }
             if (!save.Wait.IsEmpty && ReadsWaiting(session, system) + save.Wait.Length <= IListeningStore.ReadsMax)
             {
@@ -39,10 +39,10 @@ public sealed partial class SqliteCustomerStore
                 {
                     session.Execute(
                         """
-                        INSERT INTO record_to_read AS r (system, object, external_id, asks, definition) VALUES ($1, $2, $3, $4, $5)
-                        ON CONFLICT (system, object, external_id) DO UPDATE SET definition = excluded.definition WHERE r.asks <= excluded.asks
+                        INSERT INTO record_to_read AS r (system, object, external_id, definition) VALUES ($1, $2, $3, $4)
+                        ON CONFLICT (system, object, external_id) DO UPDATE SET definition = excluded.definition WHERE r.number = $5 OR r.definition > 0
                         """,
-                        system, read.Object, StoredName.Of(read.ExternalId), read.Asks, read.Definition);
+                        system, read.Object, StoredName.Of(read.ExternalId), read.Definition, read.Asking);
                 }
             }
             return RowsAnswer.Ok;
@@ -55,12 +55,8 @@ public sealed partial class SqliteCustomerStore
         if (ReadsWaiting(session, system) + reads.Length > IListeningStore.ReadsMax) return false;
         foreach (var read in reads)
         {
-            session.Execute(
-                """
-                INSERT INTO record_to_read (system, object, external_id, asks, definition) VALUES ($1, $2, $3, 1, $4)
-                ON CONFLICT (system, object, external_id) DO UPDATE SET asks = asks + 1, definition = min(definition, excluded.definition)
-                """,
-                system, read.Object, StoredName.Of(read.ExternalId), read.Definition);
+            // Replaced, it gets a number that was never given before.
+            session.Execute("INSERT OR REPLACE INTO record_to_read (system, object, external_id, definition) VALUES ($1, $2, $3, $4)", system, read.Object, StoredName.Of(read.ExternalId), read.Definition);
         }
         return true;
     });
@@ -72,7 +68,7 @@ public sealed partial class SqliteCustomerStore
         {
             var reads = ImmutableArray.CreateBuilder<RecordToRead>();
             using var row = session.Query(
-                "SELECT object, external_id, asks, definition FROM record_to_read WHERE system = $1 AND definition < $2 ORDER BY number LIMIT $3", system, Math.Max(1, definition), max);
+                "SELECT object, external_id, number, definition FROM record_to_read WHERE system = $1 AND definition < $2 ORDER BY number LIMIT $3", system, Math.Max(1, definition), max);
             while (row.Read()) reads.Add(new(row.GetString(0), StoredName.Read(row.GetString(1)), row.GetInt64(2), row.GetInt32(3)));
             return reads.ToImmutable();
         }, cancellationToken);

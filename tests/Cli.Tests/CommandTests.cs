@@ -163,6 +163,75 @@ public sealed class CommandTests : IAsyncLifetime
         Assert.Contains("There is no secret. Set it.", ran.Error, StringComparison.Ordinal);
     }
 
+    const string Plan = """{"system":"crm","direction":"in","objects":[{"object":"Contact","records":700,"looked":200,"alreadyLinked":3,"samples":["003a"]}],"customers":{},"samples":[],"calls":4,"seconds":0}""";
+    const string Ended = """{"system":"crm","direction":"in","id":"backfill_1","phase":"ended","perSecond":0,"objects":[{"object":"Contact","pages":4,"done":true,"counts":{"listed":700,"applied":699,"refused:wrong-type":1}}]}""";
+
+    [Fact]
+    public async Task A_load_is_planned_begun_after_a_yes_followed_and_accounted_for()
+    {
+        _hub.On("POST /v1/systems/crm/backfill/in/plan", Plan);
+        _hub.On("POST /v1/systems/crm/backfill/in", """{"id":"backfill_1","phase":"running"}""", 202);
+        _hub.On("GET /v1/systems/crm/backfill/in", Ended);
+
+        var planned = await _hub.Crm("backfill", "crm", "--in", "--plan");
+        var unasked = await _hub.Crm("backfill", "crm", "--in");
+        var ran = await _hub.Crm("backfill", "crm", "--in", "--yes", "--object", "Contact");
+
+        Assert.Equal((2, 1, 2), (planned.Code, unasked.Code, ran.Code));
+        Assert.Contains("700", planned.Out, StringComparison.Ordinal);
+        Assert.Contains("About 4 calls", planned.Error, StringComparison.Ordinal);
+        Assert.Contains("refused:wrong-type", ran.Out, StringComparison.Ordinal);
+        Assert.Equal("""{"objects":["Contact"]}""", Assert.Single(_hub.Asked, a => a.Request == "POST /v1/systems/crm/backfill/in").Body);
+    }
+
+    [Fact]
+    public async Task A_load_that_stopped_ends_with_1_and_says_what_to_do()
+    {
+        _hub.On("GET /v1/systems/crm/backfill/out", """{"id":"backfill_1","phase":"stopped","problem":"forbidden","advice":"Give the right."}""");
+
+        var ran = await _hub.Crm("backfill", "crm", "--out", "--status");
+
+        Assert.Equal(1, ran.Code);
+        Assert.Contains("Give the right.", ran.Out, StringComparison.Ordinal);
+        Assert.Equal(1, (await _hub.Crm("backfill", "crm")).Code);
+        Assert.Equal(1, (await _hub.Crm("backfill", "crm", "--in", "--out")).Code);
+    }
+
+    [Fact]
+    public async Task Links_are_imported_from_a_file_and_those_refused_are_written_to_another()
+    {
+        var folder = Directory.CreateTempSubdirectory("crm-links-");
+        var (file, refused) = (Path.Combine(folder.FullName, "links.csv"), Path.Combine(folder.FullName, "refused.csv"));
+        await File.WriteAllTextAsync(file, "customer,externalId,bySystem,byObject,byId\ncus_1,\"a,1\",,,\n,b2,salesforce,Contact,003x\n");
+        _hub.On("POST /v1/links", """{"answers":[{"outcome":"linked","customer":"cus_1"},{"outcome":"refused","reason":"record-missing","advice":"The system has no such record."}]}""");
+
+        var ran = await _hub.Crm("links", "import", file, "--system", "hubspot", "--object", "contacts", "--refused", refused);
+        var without = await _hub.Crm("links", "import", file);
+
+        Assert.Equal((2, 1), (ran.Code, without.Code));
+        Assert.Contains("refused:record-missing", ran.Out, StringComparison.Ordinal);
+        Assert.Equal("""{"batch":"links.csv","links":[{"system":"hubspot","object":"contacts","externalId":"a,1","customer":"cus_1"},{"system":"hubspot","object":"contacts","externalId":"b2","by":{"system":"salesforce","object":"Contact","externalId":"003x"}}]}""", Assert.Single(_hub.Asked).Body);
+        var lines = await File.ReadAllLinesAsync(refused);
+        Assert.Equal("hubspot,contacts,b2,,salesforce,Contact,003x,record-missing,The system has no such record.", lines[1].TrimEnd('\r'));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_comparison_is_the_plan_of_its_repair()
+    {
+        _hub.On("POST /v1/systems/crm/reconcile", """{"id":"check_1","phase":"running"}""", 202);
+        _hub.On("GET /v1/systems/crm/reconcile", """{"id":"check_1","phase":"ended","objects":[{"object":"Contact","counts":{"listed":9,"agrees":8,"differs":1,"field:missed-edit":1}}],"differences":[{"kind":"missed-edit","object":"Contact","externalId":"003","customer":"cus_1","field":"city","since":"2026-03-01T12:00:00Z","advice":"Take it in."}]}""");
+
+        var ran = await _hub.Crm("reconcile", "crm");
+        var unasked = await _hub.Crm("reconcile", "crm", "--repair");
+        var repaired = await _hub.Crm("reconcile", "crm", "--repair", "--yes");
+
+        Assert.Equal((2, 1, 2), (ran.Code, unasked.Code, repaired.Code));
+        Assert.Contains("Contact/003", ran.Out, StringComparison.Ordinal);
+        Assert.Contains("--yes", unasked.Error, StringComparison.Ordinal);
+        Assert.Single(_hub.Asked, a => a.Body == """{"objects":[],"repair":true}""");
+    }
+
     [Fact]
     public async Task A_refusal_is_told_with_its_reason_on_the_standard_error()
     {

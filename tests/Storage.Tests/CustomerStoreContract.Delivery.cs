@@ -139,6 +139,23 @@ public abstract partial class CustomerStoreContract
     }
 
     [Fact]
+    public async Task Long_work_is_kept_by_whoever_took_it_over_last()
+    {
+        var first = await Store.AcquireWorkAsync("salesforce", "backfill-in", Token);
+        Assert.Null(first.Body);
+        Assert.Equal(RowsAnswer.Ok, await Store.SaveWorkAsync("salesforce", "backfill-in", first.Epoch, "{\"at\":1}", Token));
+
+        var second = await Store.AcquireWorkAsync("salesforce", "backfill-in", Token);
+
+        Assert.Equal("{\"at\":1}", second.Body);
+        Assert.Equal(RowsAnswer.Fenced, await Store.SaveWorkAsync("salesforce", "backfill-in", first.Epoch, "{}", Token));
+        Assert.Equal(RowsAnswer.Ok, await Store.SaveWorkAsync("salesforce", "backfill-in", second.Epoch, "{\"at\":2}", Token));
+        Assert.Equal("{\"at\":2}", (await Store.AcquireWorkAsync("salesforce", "backfill-in", Token)).Body);
+        Assert.Null((await Store.AcquireWorkAsync("salesforce", "backfill-out", Token)).Body);
+        await Assert.ThrowsAsync<ArgumentException>(() => Store.SaveWorkAsync("salesforce", "backfill-in", 1, new string('x', IWorkStore.BodyMax + 1), Token));
+    }
+
+    [Fact]
     public async Task Nothing_of_an_earlier_delivery_lands_after_another_has_taken_over()
     {
         var earlier = await Store.AcquireDeliveryAsync(Salesforce, 10, Token);

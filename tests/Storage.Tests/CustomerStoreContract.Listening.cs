@@ -1,6 +1,5 @@
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Listening;
-using OrleansCrm.Domain.Storage;
 using Xunit;
 using static OrleansCrm.Storage.Tests.Given;
 
@@ -39,7 +38,7 @@ public abstract partial class CustomerStoreContract
         Assert.Equal(RowsAnswer.Fenced, await Store.SaveListeningAsync("shop", Save(first.Epoch, Contacts(), [new("contacts", "2")], [new("contacts", "1")]), Token));
 
         Assert.True(second.Epoch > first.Epoch);
-        Assert.Equal([new RecordToRead("contacts", "1")], await Store.ScanReadsAsync("shop", 1, 10, Token));
+        Assert.Equal(["1"], (await Store.ScanReadsAsync("shop", 1, 10, Token)).Select(r => r.ExternalId));
         Assert.Empty((await Store.AcquireListeningAsync("shop", Token)).Cursors);
     }
 
@@ -55,9 +54,14 @@ public abstract partial class CustomerStoreContract
 
         Assert.Equal(["1", "a\\b\0"], before.Select(r => r.ExternalId));
         var left = Assert.Single(await Store.ScanReadsAsync("shop", 1, 10, Token));
-        Assert.Equal(new RecordToRead("contacts", "1", 2), left);
+        Assert.True(left.ExternalId == "1" && left.Asking > before[0].Asking);
         await Store.SaveListeningAsync("shop", Save(epoch, settled: [left]), Token);
         Assert.Empty(await Store.ScanReadsAsync("shop", 1, 10, Token));
+
+        // Told again because nobody knew whether it landed, it settles nothing that was asked for since.
+        await Store.AskReadsAsync("shop", [new("contacts", "1")], Token);
+        await Store.SaveListeningAsync("shop", Save(epoch, settled: [left, .. before]), Token);
+        Assert.Single(await Store.ScanReadsAsync("shop", 1, 10, Token));
     }
 
     [Fact]

@@ -109,11 +109,21 @@ static class RestErrorKeys
     public static readonly Shape Shape = new("rest errors", "How a system tells what was wrong.", [Code, Fields, FieldName, Existing, Meanings]);
 }
 
+static class RestWebhookKeys
+{
+    public static readonly Key<string> Secret = new("secret", SettingKinds.Secret, "The secret that signs: whsec_ and 24 to 64 bytes in base64.", "env:SHOP_HOOK_SECRET", isRequired: true);
+    public static readonly Key<string> FormerSecret = new("formerSecret", SettingKinds.Secret, "The secret before; it is taken as well while the sender changes over.", "env:SHOP_HOOK_SECRET_BEFORE", "none");
+    public static readonly Key<JsonPath> Type = new("type", new JsonPathKind(), "Where the body says what happened: the object, a dot, and a word. deleted is a deletion.", "event", "type");
+    public static readonly Key<JsonPath> Record = new("record", new JsonPathKind(), "Where the body holds the record, or at least its id; a list holds several.", "data.object", "data");
+    public static readonly Shape Shape = new("rest webhook", "How a system's webhooks (POST /v1/webhooks/SYSTEM) are verified, by Standard Webhooks, and read. A record that they do not tell whole is read.", [Secret, FormerSecret, Type, Record]);
+}
+
 static class RestKeys
 {
     public static readonly Key<ImmutableArray<Named<string>>> Headers = new("headers", new MapKind<string>(SettingKinds.HeaderName, SettingKinds.HeaderValue, 32), "Headers of every request. None may be a secret: those stand under auth.", "{ Accept-Language: en }", "none", words: "values by header");
     public static readonly Key<Record> Errors = new("errors", RestErrorKeys.Shape, "How the system tells what was wrong.", "{ code: error.code, fields: error.fields }", "by status");
-    public static readonly Shape Shape = new("rest", "How the connector rest speaks to a system.", [Headers, Errors]);
+    public static readonly Key<Record> Webhook = new("webhook", RestWebhookKeys.Shape, "How the system's webhooks are verified and read.", "{ secret: env:SHOP_HOOK_SECRET }", "they are not taken");
+    public static readonly Shape Shape = new("rest", "How the connector rest speaks to a system.", [Headers, Errors, Webhook]);
 }
 
 static class RestObjectKeys
@@ -142,8 +152,9 @@ static class RestObjectKeys
     public static readonly Key<string> IdempotencyHeader = new("idempotencyHeader", SettingKinds.HeaderName, "Header under which a repeated create is the same create.", "Idempotency-Key", "none");
     public static readonly Key<RestPaging> Paging = new("paging", new WordKind<RestPaging>(), "none: one page. token: the answer holds a token for {page}. link: it holds the next address. number: {page} counts pages from 1. offset: {page} counts records from 0.", "token", WordKind<RestPaging>.Say(Usual.Paging));
     public static readonly Key<JsonPath> Next = new("next", new JsonPathKind(), "Where the token or address of the next page stands.", "paging.next", "the Link header, for paging: link");
+    public static readonly Key<string> Events = new("events", new TextKind("the beginning of a type, at most 100 characters", 100, "^[A-Za-z0-9._/-]+$"), "What the type of a webhook about this object begins with, before its last dot.", "customer", "the object's name");
     public static readonly Key<int> PageSize = new("pageSize", new WholeNumberKind(1, 10_000), "Records asked for in a page: {size}.", "200", Say.Limit(Usual.PageSize));
 
     public static readonly Shape Shape = new("rest object", "How records of one object are reached by the connector rest.",
-        [Create, Update, Delete, Read, Find, List, Body, With, Nest, RecordAt, Records, Fields, Id, Version, Modified, TimeForm, Actor, Deleted, CreationKeyName, IdempotencyHeader, Paging, Next, PageSize]);
+        [Create, Update, Delete, Read, Find, List, Body, With, Nest, RecordAt, Records, Fields, Id, Version, Modified, TimeForm, Actor, Deleted, CreationKeyName, IdempotencyHeader, Paging, Next, PageSize, Events]);
 }

@@ -43,6 +43,7 @@ public static class HubDefinitionSchema
         RestSettingsKeys.Shape, RestAuthKeys.Shape, RestKeys.Shape, RestErrorKeys.Shape, RestObjectKeys.Shape,
         HubSpotSettingsKeys.Shape, HubSpotAuthKeys.Shape,
         SalesforceKeys.Shape, SalesforceAuthKeys.Shape,
+        DynamicsSettingsKeys.Shape, DynamicsAuthKeys.Shape,
         SinkKeys.Shape, WebhookKeys.Shape, WebhookAuthKeys.Shape, JsonLinesKeys.Shape, CrosswalkKeys.Shape,
     ];
 

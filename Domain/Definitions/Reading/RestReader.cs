@@ -42,6 +42,9 @@ static class RestReader
             Auth = auth,
             Headers = rest is null ? [] : Headers(rest, errors),
             Errors = rest?.Find(RestKeys.Errors) is { } told ? Errors(told) : usual.Errors,
+            Webhook = rest?.Find(RestKeys.Webhook) is { } hook && hook.Find(RestWebhookKeys.Secret) is { } secret
+                ? new RestWebhook(secret, hook.Find(RestWebhookKeys.FormerSecret), hook.Get(RestWebhookKeys.Type, JsonPath.Of("type")), hook.Get(RestWebhookKeys.Record, JsonPath.Of("data")))
+                : null,
             Limits = new RestLimits { RetryAfter = settings.Get(RestSettingsKeys.RetryAfter, usual.Limits.RetryAfter), Reset = settings.Find(RestSettingsKeys.Reset) },
         };
     }
@@ -74,6 +77,7 @@ static class RestReader
             Paging = record.Get(RestObjectKeys.Paging, usual.Paging),
             Next = record.Find(RestObjectKeys.Next),
             PageSize = record.Get(RestObjectKeys.PageSize, usual.PageSize),
+            Events = record.Find(RestObjectKeys.Events),
         };
     }
 

@@ -24,8 +24,13 @@ static class SalesforceKeys
     public static readonly Key<bool> HardDeletes = new("hardDeletes", new YesNoKind(), "Whether a listing also asks for records that were deleted for good, at the price of one more call.", "false", "true");
     public static readonly Key<int> PageSize = new("pageSize", new WholeNumberKind(1, 2_000), "Records of a page.", "500", Say.Limit(Usual.PageSize));
 
+    public static readonly Key<bool> ChangeEvents = new("changeEvents", new YesNoKind(), "Whether the hub subscribes to change events (Pub/Sub API). An administrator has to select the objects for change data capture.", "true", "false");
+    public static readonly Key<string> Channel = new("channel", new TextKind("a channel: /data/ and its name", 200, "^/data/[A-Za-z0-9_]+$"), "The channel of change events.", "/data/Hub__chn", Usual.Channel);
+    public static readonly Key<string> PubSubUrl = new("pubSubUrl", new TextKind("an address that begins with https://, without a path", 2_000, "^https://[^ /?#@]+/?$"), "The Pub/Sub API.", "https://api.deu.pubsub.salesforce.com:7443", Usual.PubSubUrl.OriginalString);
+    public static readonly Key<string> PubSubCertificate = new("pubSubCertificate", new TextKind("a file's path", 1_000), "A file with the one certificate (PEM) that the Pub/Sub API may show.", "/etc/crm/sandbox.pem", "any that this machine trusts");
+
     public static readonly Shape Shape = new("salesforce system", "Settings of a system with the connector salesforce.",
-        [Url, ApiVersion, Timeout, AllowPrivate, KeyField, Client, AssignmentRules, AllowDuplicates, Overlap, HardDeletes, PageSize]);
+        [Url, ApiVersion, Timeout, AllowPrivate, KeyField, Client, AssignmentRules, AllowDuplicates, Overlap, HardDeletes, PageSize, ChangeEvents, Channel, PubSubUrl, PubSubCertificate]);
 }
 
 static class SalesforceAuthKeys
@@ -56,6 +61,9 @@ static class SalesforceReader
         if (settings?.Find(SalesforceKeys.Url) is not { } url || auth is null) return null;
         if (RestReader.Address(url.TrimEnd('/'), settings.PlaceOf(SalesforceKeys.Url), errors) is not { } address) return null;
 
+        Uri? pubSub = null;
+        if (settings.Find(SalesforceKeys.PubSubUrl) is { } told && (pubSub = RestReader.Address(told.TrimEnd('/'), settings.PlaceOf(SalesforceKeys.PubSubUrl), errors)) is null) return null;
+
         var usual = new SalesforceDefinition { Url = address, Auth = auth };
         var timeout = settings.Get(SalesforceKeys.Timeout, usual.Timeout);
         var callTime = system.Get(SystemKeys.MaxCallTime, new SystemDefinition("", "", []).MaxCallTime);
@@ -75,6 +83,10 @@ static class SalesforceReader
             Overlap = settings.Get(SalesforceKeys.Overlap, usual.Overlap),
             HardDeletes = settings.Get(SalesforceKeys.HardDeletes, usual.HardDeletes),
             PageSize = settings.Get(SalesforceKeys.PageSize, usual.PageSize),
+            ChangeEvents = settings.Get(SalesforceKeys.ChangeEvents, usual.ChangeEvents),
+            Channel = settings.Get(SalesforceKeys.Channel, usual.Channel),
+            PubSubUrl = pubSub ?? usual.PubSubUrl,
+            PubSubCertificate = settings.Find(SalesforceKeys.PubSubCertificate),
         };
     }
 

@@ -30,6 +30,7 @@ sealed class SystemReader(IReadOnlyDictionary<string, RecordTypeDraft> types, Hu
             Rest = RestReader.Read(record, errors),
             HubSpot = HubSpotReader.Read(record, errors),
             Salesforce = SalesforceReader.Read(record, errors),
+            Dynamics = DynamicsReader.Read(record, errors),
             Was = [.. record.List(SystemKeys.Was).Select(w => w.Value)],
             Lanes = record.Get(SystemKeys.Lanes, usual.Lanes),
         };

@@ -1,4 +1,4 @@
--- How far each system has been listened to, and which of its records are to be read again. Whoever asks for a record once more raises "asks".
+-- How far each system has been listened to, and which of its records are to be read again. Each asking has a number of its own, which is never given twice.
 CREATE TABLE listening (
     system text COLLATE "C" PRIMARY KEY,
     epoch bigint NOT NULL
@@ -16,7 +16,6 @@ CREATE TABLE record_to_read (
     system text COLLATE "C" NOT NULL,
     object text COLLATE "C" NOT NULL,
     external_id text COLLATE "C" NOT NULL,
-    asks bigint NOT NULL,
     definition int NOT NULL,
     UNIQUE (system, object, external_id)
 );

@@ -67,6 +67,8 @@ sealed class FakeHub : IGrainFactory
             await hub.BeforeAnswer(events);
             return [.. events.Select(hub.Answer)];
         }
+
+        public Task<ImmutableArray<EventAnswer>> TakeEdits(ImmutableArray<Domain.Intake.Edit> edits, string? correlationId, CancellationToken cancellationToken) => throw new NotSupportedException("The gateway offers events; edits are what connectors bring.");
     }
 
     sealed class FakeReader(FakeHub hub) : IReaderGrain

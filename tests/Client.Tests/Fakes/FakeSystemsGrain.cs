@@ -27,6 +27,8 @@ sealed class FakeSystemsGrain : ISystemsGrain
 
     public Task<ImmutableArray<SystemView>> List() => Task.FromResult<ImmutableArray<SystemView>>([Desk()]);
 
+    public Task<string?> Name(string system) => Task.FromResult(system == "desk" ? system : null);
+
     public Task<SystemView?> Read(string system) => Task.FromResult(system == "desk" ? Desk() : null);
 
     public Task<SystemView?> Pause(string system, bool paused) => Task.FromResult(system == "desk" ? Desk(paused) : null);

@@ -97,6 +97,8 @@ sealed class RealHub : IAsyncDisposable
 
         public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time) => Opening.Refused<IRecordConnector>("There are none.", "Add one.");
 
+        public Opening<IWebhookReader> OpenWebhooks(HubDefinition hub, SystemDefinition system, TimeProvider time) => Opening.Refused<IWebhookReader>("There are none.", "Add one.");
+
         public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time) => Opening.Refused<IChangeSink>("There are none.", "Add one.");
     }
 

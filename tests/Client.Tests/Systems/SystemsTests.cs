@@ -1,8 +1,6 @@
-using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using OrleansCrm.Client.Tests.Fakes;
-using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Interfaces.Systems;
 
 namespace OrleansCrm.Client.Tests.Systems;

@@ -6,7 +6,6 @@ using OrleansCrm.Connectors.Tests.Salesforce;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Describing;
-using OrleansCrm.Sandbox.HubSpot;
 using OrleansCrm.Sandbox.Vendors;
 using Xunit;
 

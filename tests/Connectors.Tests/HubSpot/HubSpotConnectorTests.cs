@@ -3,6 +3,7 @@ using System.Globalization;
 using OrleansCrm.Connectors.HubSpot;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Delivery;
+using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Values;
 using OrleansCrm.Sandbox.HubSpot;
 using OrleansCrm.Sandbox.Vendors;
@@ -88,6 +89,23 @@ public sealed class HubSpotConnectorTests : IAsyncLifetime
         Assert.Equal(new WriteOutcome.Gone("MERGED"), outcomes[0]);
         Assert.IsType<WriteOutcome.Done>(outcomes[1]);
         Assert.IsType<ReadOutcome.Missing>(await _rig.Connector.ReadAsync(new RecordRead("contacts", one, null), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_listing_of_what_was_modified_tells_which_records_were_merged_into_another()
+    {
+        var (one, other) = (_rig.Make("one@example.com"), _rig.Make("other@example.com"));
+        var before = DateTimeOffset.UtcNow.AddSeconds(-10);
+        _rig.Portal.Happen(new Fault { Kind = "merge", Object = "contacts", Record = one, Value = other });
+
+        var page = Assert.IsType<ListOutcome.Page>(await _rig.Connector.ListAsync(new RecordList("contacts", ModifiedSince: before), CancellationToken.None));
+        var again = Assert.IsType<ListOutcome.Page>(await _rig.Connector.ListAsync(new RecordList("contacts", ModifiedSince: before), CancellationToken.None));
+
+        var lives = Assert.Single(page.Records, r => r.Observation.Kind == EditKind.Observation).Observation.Source;
+        var ended = page.Records.Select(r => r.Observation).Where(e => e.Kind == EditKind.MergedInto).ToArray();
+        Assert.Equal(new[] { one, other }.Where(i => i != lives.ExternalId).Order(StringComparer.Ordinal), ended.Select(e => e.Source.ExternalId).Order(StringComparer.Ordinal));
+        Assert.All(ended, e => Assert.Equal(lives, e.Into));
+        Assert.Equal(page.Records.Select(r => r.Observation.Id), again.Records.Select(r => r.Observation.Id));
     }
 
     [Fact]

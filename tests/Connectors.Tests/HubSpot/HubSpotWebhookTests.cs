@@ -20,6 +20,9 @@ public sealed class HubSpotWebhookTests
     const string Query = "https://hub.example.com/hooks/hubspot?src=hs%3Aapp%2Fv3&x=%28a%29&n=a%20b";
     const long At = 1_700_000_300_000;
 
+    // A moment after the events below.
+    static readonly DateTimeOffset Now = DateTimeOffset.FromUnixTimeMilliseconds(1_742_077_079_000);
+
     static readonly HubDefinition Hub = Given.Hub("""
         hub: test
         recordTypes:
@@ -53,7 +56,7 @@ public sealed class HubSpotWebhookTests
                 fields: { name: { name: name, direction: out } }
         """);
 
-    static HubSpotNews? Read(string events) => new HubSpotWebhooks(Hub, Hub.System("hubspot")!).Read(Encoding.UTF8.GetBytes(events));
+    static HubSpotNews? Read(string events) => new HubSpotWebhooks(Hub, Hub.System("hubspot")!).Read(Encoding.UTF8.GetBytes(events), Secret, Now);
 
     static HubSpotNews Told(params string[] events) => Read($"[{string.Join(',', events)}]")!;
 
@@ -200,6 +203,7 @@ public sealed class HubSpotWebhookTests
         var news = Told(Change("lifecyclestage", "nonsense"), Change("city", "Graz"));
 
         Assert.Single(news.Problems);
+        Assert.Equal([Contact("106314056576")], news.ToRead);
         Assert.Equal("city", Assert.Single(Assert.Single(news.Edits).Fields).Field);
     }
 
@@ -209,6 +213,39 @@ public sealed class HubSpotWebhookTests
     [InlineData("[")]
     [InlineData("\"text\"")]
     public void What_is_no_list_of_events_is_refused(string body) => Assert.Null(Read(body));
+
+    [Fact]
+    public void An_event_that_was_tried_before_or_comes_late_is_taken_and_its_record_is_read_too()
+    {
+        var fresh = Told(Change("city", "Graz"));
+        var again = Told(Change("city", "Graz").Replace("\"attemptNumber\":0", "\"attemptNumber\":3", StringComparison.Ordinal));
+        var late = new HubSpotWebhooks(Hub, Hub.System("hubspot")!).Read(Encoding.UTF8.GetBytes($"[{Change("city", "Graz")}]"), Secret, Now.AddMinutes(2))!;
+
+        Assert.Empty(fresh.ToRead);
+        Assert.Equal([Contact("106314056576")], again.ToRead);
+        Assert.Equal([Contact("106314056576")], late.ToRead);
+        Assert.Equal(Assert.Single(fresh.Edits).Id, Assert.Single(again.Edits).Id);
+    }
+
+    [Fact]
+    public void Of_two_values_of_one_moment_nobody_knows_which_is_the_later_one_so_the_record_is_read()
+    {
+        var news = Told(Change("city", "Graz"), Change("city", "Linz"));
+
+        Assert.Equal([Contact("106314056576")], news.ToRead);
+    }
+
+    [Fact]
+    public void Who_does_not_know_the_secret_cannot_tell_a_value_by_the_id_of_its_edit()
+    {
+        var body = Encoding.UTF8.GetBytes($"[{Change("city", "Graz")}]");
+        var webhooks = new HubSpotWebhooks(Hub, Hub.System("hubspot")!);
+
+        var ids = new[] { Secret, Secret, "another secret" }.Select(s => Assert.Single(webhooks.Read(body, s, Now)!.Edits).Id).ToArray();
+
+        Assert.Equal(ids[0], ids[1]);
+        Assert.NotEqual(ids[0], ids[2]);
+    }
 
     [Fact]
     public void More_events_than_HubSpot_sends_are_refused() => Assert.Null(Read($"[{string.Join(',', Enumerable.Repeat("{}", HubSpotWebhooks.EventsMax + 1))}]"));

@@ -88,6 +88,32 @@ public sealed class ConnectorDefinitionTests
     }
 
     [Theory]
+    [InlineData("settings: §{ tenantId: a }\nauth: { clientId: a, clientSecret: env:S }", "settings", "environmentUrl", "https://acme.crm4.dynamics.com")]
+    [InlineData("settings: { environmentUrl: https://a.example, tenantId: a }\nauth: §{ clientId: a }", "auth", "clientSecret", "clientSecret")]
+    [InlineData("settings: { environmentUrl: https://a.example, tenantId: a }\nauth: { clientId: a, clientSecret: §abc }", "auth.clientSecret", "is a secret and stands here as a value", "env:")]
+    [InlineData("settings: { environmentUrl: https://a.example, tenantId: a, batchSize: §1001 }\nauth: { clientId: a, clientSecret: env:S }", "settings.batchSize", "1001 is out of range.", "1 to 1000")]
+    [InlineData("settings: { environmentUrl: https://a.example, tenantId: a, keyField: §Hub-Key }\nauth: { clientId: a, clientSecret: env:S }", "settings.keyField", "Hub-Key", "logical name")]
+    [InlineData("maxCallTime: 90s\nsettings: { environmentUrl: https://a.example, tenantId: a, timeout: §90s }\nauth: { clientId: a, clientSecret: env:S }", "settings.timeout", "A request may take", "maxCallTime")]
+    public void A_Dynamics_system_is_checked(string system, string path, string problem, string fix) => AssertTold(Dynamics(system), "systems.crm." + path, problem, fix);
+
+    [Fact]
+    public void A_Dynamics_system_reads_as_it_was_written()
+    {
+        var all = Read(Dynamics("""
+            settings: { environmentUrl: https://acme.crm4.dynamics.com/, tenantId: acme.example, loginUrl: https://login.example/, apiVersion: "9.1", timeout: 15s, allowPrivate: true, batchSize: 50, parallel: 2, keyField: new_key, tag: acme, detectDuplicates: true, changeTracking: false, overlap: 5m, pageSize: 500 }
+            auth: { clientId: id, clientSecret: env:S }
+            """)).System("crm")!.Dynamics!;
+        var least = Read(Dynamics("settings: { environmentUrl: https://acme.crm.dynamics.com, tenantId: t }\nauth: { clientId: id, clientSecret: env:S }")).System("crm")!.Dynamics!;
+
+        Assert.Equal(new RestAuth.ClientCredentials(new("https://login.example/acme.example/oauth2/v2.0/token"), "id", "env:S", "https://acme.crm4.dynamics.com/.default", null), all.Auth);
+        Assert.Equal(("9.1", TimeSpan.FromSeconds(15), true, 50, 2, "new_key", "acme"), (all.ApiVersion, all.Timeout, all.AllowPrivate, all.BatchSize, all.Parallel, all.KeyField, all.Tag));
+        Assert.Equal((true, false, TimeSpan.FromMinutes(5), 500), (all.DetectDuplicates, all.ChangeTracking, all.Overlap, all.PageSize));
+        Assert.Equal(new("https://login.microsoftonline.com/t/oauth2/v2.0/token"), ((RestAuth.ClientCredentials)least.Auth).TokenUrl);
+        Assert.Equal(("9.2", 100, "crm_hubkey", "orleanscrm", true), (least.ApiVersion, least.BatchSize, least.KeyField, least.Tag, least.ChangeTracking));
+        Assert.Null(Read(Dynamics("mode: observe")).System("crm")!.Dynamics);
+    }
+
+    [Theory]
     [InlineData("read: §GET", "read", "does not begin with a method", "GET /customers/{id}")]
     [InlineData("read: §FETCH /c/{id}", "read", "does not begin with a method", "PATCH")]
     [InlineData("read: GET §customers/{id}", "read", "does not begin with a slash", "GET /customers/{id}")]
@@ -189,6 +215,8 @@ public sealed class ConnectorDefinitionTests
     const string Whole = "create: POST /c\nupdate: 'PATCH /c/{id}'\nread: 'GET /c/{id}'\nfind: 'GET /c?k={key}'\nkey: hubKey";
 
     static string Sink(string sink) => $"hub: a\nrecordTypes: {{ person: {{ fields: {{ email: email }} }} }}\nsinks:\n  out:\n{Indent(sink, 4).Insert(0, "")}";
+
+    static string Dynamics(string system) => $"hub: a\nrecordTypes: {{ person: {{ fields: {{ email: email }} }} }}\nsystems:\n  crm:\n    connector: dynamics\n{Indent(system, 4)}";
 
     static string HubSpot(string system) => $"hub: a\nrecordTypes: {{ person: {{ fields: {{ email: email }} }} }}\nsystems:\n  crm:\n    connector: hubspot\n{Indent(system, 4)}";
 

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
 using OrleansCrm.Domain.Definitions.Reading;
 using OrleansCrm.Domain.Describing;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Definitions;
+using OrleansCrm.Domain.Definitions.Reading;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Domain.Intake;
 using OrleansCrm.Domain.Listening;
@@ -145,6 +146,39 @@ public sealed class ListeningMachineTests
         Assert.Equal(1, alone.Max);
         Assert.Equal([new RecordToRead("customers", "bad", Definition: ListeningWorld.Hub.Version)], save.Wait);
         Assert.Empty(save.Settled);
+    }
+
+    [Fact]
+    public void A_system_that_says_nothing_for_longer_than_expected_is_told_once_and_told_again_when_it_speaks()
+    {
+        var hub = HubDefinitionReader.Read(
+            """
+            hub: small
+            recordTypes:
+              person: { fields: { name: text } }
+            systems:
+              shop: { connector: rest, expectEvery: 1h, mappings: { customers: { recordType: person, fields: { name: name } } } }
+            """).Definition!;
+        List<ListeningEffect> StepAt(double minutes, params ListeningMessage[] messages)
+        {
+            var effects = new List<ListeningEffect>();
+            _machine.Step(messages, hub, Noon.AddMinutes(minutes), 0.5, effects);
+            return effects;
+        }
+
+        // It only reports by itself: nothing is opened, and it is watched all the same.
+        var wake = Assert.Single(StepAt(0, new ListeningMessage.Started(1, []), new ListeningMessage.Opened(null)).OfType<ListeningEffect.WakeAt>());
+        var inTime = StepAt(50, new ListeningMessage.Spoke());
+        var early = StepAt(109, new ListeningMessage.Tick());
+        var late = StepAt(110, new ListeningMessage.Tick());
+        var later = StepAt(200, new ListeningMessage.Tick());
+        var spoke = StepAt(201, new ListeningMessage.Spoke());
+
+        Assert.Equal(Noon.AddHours(1), wake.Time);
+        Assert.Empty(inTime.Concat(early).Concat(later).OfType<ListeningEffect.Silent>());
+        Assert.Equal(Noon.AddMinutes(50), Assert.Single(late.OfType<ListeningEffect.Silent>()).Since);
+        Assert.Equal(Noon.AddMinutes(50), Assert.Single(spoke.OfType<ListeningEffect.SpeaksAgain>()).SilentSince);
+        Assert.Null(_machine.SilentSince);
     }
 
     [Fact]

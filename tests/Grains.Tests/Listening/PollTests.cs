@@ -92,10 +92,12 @@ public sealed class PollTests
 
         var seconds = TimeProvider.System.GetElapsedTime(since).TotalSeconds;
         Assert.InRange(world.Shop.Requests - shop, 4, seconds + 2);
-        string[] polls = ["POST /crm/v3/objects/contacts/search", "GET /crm/v3/objects/contacts"];
+
+        // What a search still lists since it was modified not long ago is read by its id: only so a contact tells what was merged into it.
+        string[] polls = ["POST /crm/v3/objects/contacts/search", "GET /crm/v3/objects/contacts", "POST /crm/v3/objects/contacts/batch/read"];
         var asked = world.Portal.Requests.Newest(r => r.Number > hubspot, 1_000).Select(r => $"{r.Method} {r.Path.Split('?')[0]}").ToArray();
         Assert.All(asked, a => Assert.Contains(a, polls));
-        Assert.InRange(asked.Length, 8, 2 * (seconds + 2));
+        Assert.InRange(asked.Length, 8, 3 * (seconds + 2));
         var queried = world.Org.Requests.Newest(r => r.Number > salesforce, 1_000).Select(r => r.Path.Split('?')[0]).ToArray();
         Assert.All(queried, q => Assert.True(q.EndsWith("/queryAll", StringComparison.Ordinal) || q.EndsWith("/sobjects/Contact/deleted/", StringComparison.Ordinal), q));
         Assert.InRange(queried.Length, 8, 2 * (seconds + 2));

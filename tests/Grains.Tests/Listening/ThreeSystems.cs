@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using OrleansCrm.Connectors;
-using OrleansCrm.Domain.Storage;
 using OrleansCrm.Grains.Delivery;
 using OrleansCrm.Sandbox.HubSpot;
 using OrleansCrm.Sandbox.Rest;
@@ -33,7 +32,7 @@ sealed class ThreeSystems : IAsyncDisposable
 
     public Organisation Org => Salesforce.Organisations[0];
 
-    static string Definition(RestSandbox shop, HubSpotSandbox hubspot, SalesforceSandbox salesforce, string every) =>
+    static string Definition(RestSandbox shop, HubSpotSandbox hubspot, SalesforceSandbox salesforce, string every, bool streamed) =>
         $$"""
         hub: small
         recordTypes:
@@ -86,8 +85,8 @@ sealed class ThreeSystems : IAsyncDisposable
             connector: salesforce
             mode: live
             hubActor: {{salesforce.Org.Users.Integration}}
-            poll: { every: {{every}} }
-            settings: { instanceUrl: {{salesforce.Address}}, allowPrivate: true, overlap: 10s }
+            poll: { every: {{(streamed ? "0s" : every)}} }
+            settings: { instanceUrl: {{salesforce.Address}}, allowPrivate: true, overlap: 10s{{(streamed ? $", changeEvents: true, pubSubUrl: {salesforce.PubSubAddress.OriginalString}, pubSubCertificate: {CertificateOf(salesforce)}" : "")}} }
             auth: { clientId: sandbox, clientSecret: env:LISTEN_SALESFORCE }
             mappings:
               Contact:
@@ -97,7 +96,15 @@ sealed class ThreeSystems : IAsyncDisposable
                 fields: { email: Email, lastName: LastName, city: MailingCity }
         """;
 
-    public static async Task<ThreeSystems> StartAsync(string every = "1s", Func<ICustomerStore, ICustomerStore>? between = null)
+    static string CertificateOf(SalesforceSandbox salesforce)
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"crm-pubsub-{Guid.NewGuid():n}.pem");
+        File.WriteAllText(file, salesforce.CertificatePem);
+        return file;
+    }
+
+    /// <param name="streamed">Salesforce is not polled by the clock: it tells by change events.</param>
+    public static async Task<ThreeSystems> StartAsync(string every = "1s", bool streamed = false)
     {
         Environment.SetEnvironmentVariable("LISTEN_HUBSPOT", "sandbox-token");
         Environment.SetEnvironmentVariable("LISTEN_SALESFORCE", "sandbox");
@@ -110,7 +117,8 @@ sealed class ThreeSystems : IAsyncDisposable
             made.EnsureSuccessStatusCode();
         }
         var salesforce = await SalesforceSandbox.OpenAsync(new VendorOptions(), CancellationToken.None);
-        var hub = await HubCluster.StartAsync(definition: Definition(shop, hubspot, salesforce, every), between: between, with: silo =>
+        salesforce.KeepAlive = TimeSpan.FromMilliseconds(200);
+        var hub = await HubCluster.StartAsync(definition: Definition(shop, hubspot, salesforce, every, streamed), with: silo =>
         {
             silo.Services.AddConnectors();
             silo.AddOutgoingGrains();

@@ -27,6 +27,8 @@ sealed class FakeSystems : IConnectorCatalog
     public Opening<IRecordConnector> OpenRecords(HubDefinition hub, SystemDefinition system, TimeProvider time) =>
         Broken.ContainsKey(system.Name) ? Opening.Refused<IRecordConnector>("There is no secret.", "Set it.") : Opening.Of<IRecordConnector>(new Connector(Crm(system.Name), time));
 
+    public Opening<IWebhookReader> OpenWebhooks(HubDefinition hub, SystemDefinition system, TimeProvider time) => Opening.Refused<IWebhookReader>("It has none.", "It is polled.");
+
     public Opening<IChangeSink> OpenSink(HubDefinition hub, SinkDefinition sink, TimeProvider time) =>
         Broken.ContainsKey(sink.Name) ? Opening.Refused<IChangeSink>("There is no secret.", "Set it.") : Opening.Of<IChangeSink>(Sink(sink.Name));
 

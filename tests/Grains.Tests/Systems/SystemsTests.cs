@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using OrleansCrm.Domain.Delivery;
 using OrleansCrm.Grains.Interfaces.Systems;
 using OrleansCrm.Grains.Tests.Outgoing;
@@ -76,6 +75,7 @@ public sealed class SystemsTests
         var view = await Desk(hub);
         Assert.NotNull(view.Lag.Oldest);
         Assert.Equal((3L, null), (view.Budget.CallsDue, view.Budget.Forecast));
+        Assert.Equal(0, (await Systems(hub).Read("shop"))!.Lag.Unread);
         Assert.Equal(0, hub.Desk.Calls);
 
         Assert.False((await Systems(hub).Pause("desk", paused: false))!.IsPaused);
