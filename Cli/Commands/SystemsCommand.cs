@@ -83,6 +83,7 @@ static class SystemsCommand
             ("budget", BudgetOf(budget)),
             ("spent", budget.Number("perDay") is { } day ? $"{Json.Grouped(budget.Count("spentInDay"))} of {Json.Grouped(day)} calls in 24 hours, {budget.Number("floor") * 100:0} % of them left for others" : null),
             .. budget.Items("told").Select(t => ("the system says", (string?)$"{Json.Grouped(t.Count("left"))}{(t.Number("max") is { } max ? $" of {Json.Grouped(max)}" : "")} calls left ({t.Text("window")}), as of {t.Text("asOf")}")),
+            ("used up", budget.Text("usedUpAt") is { } usedUp ? $"at this rate the day's calls last until {usedUp}" : null),
             ("forecast", budget.Count("callsDue") == 0 ? "nothing is due" : $"{Json.Grouped(budget.Count("callsDue"))} calls due, {ForecastOf(system)}"),
         ]);
 

@@ -84,6 +84,7 @@ static class SystemJson
         json.WriteEndArray();
         json.WriteNumber("callsDue"u8, budget.CallsDue);
         WriteSeconds(json, "forecastSeconds", budget.Forecast);
+        if (budget.UsedUpAt is { } usedUp) json.WriteString("usedUpAt"u8, usedUp.UtcDateTime);
         json.WriteEndObject();
     }
 

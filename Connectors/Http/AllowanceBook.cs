@@ -18,11 +18,13 @@ sealed class AllowanceBook(TimeProvider time)
     }
 
     /// <param name="max">Null: not told.</param>
-    public void Tell(string window, long? max, long left)
+    /// <param name="length">Null: 24 hours.</param>
+    public void Tell(string window, long? max, long left, TimeSpan? length = null)
     {
-        var told = new Allowance(window, max, Math.Max(0, left), time.GetUtcNow());
         lock (_gate)
         {
+            // The time is taken inside, so that what is kept is never older than what was kept before.
+            var told = new Allowance(window, max, Math.Max(0, left), time.GetUtcNow()) { Length = length ?? TimeSpan.FromDays(1) };
             var at = 0;
             while (at < _told.Length && _told[at].Window != window) at++;
             _told = at < _told.Length ? _told.SetItem(at, told) : _told.Add(told);

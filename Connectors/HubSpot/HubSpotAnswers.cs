@@ -62,7 +62,7 @@ static partial class HubSpotAnswers
     public static void Keep(AllowanceBook book, IReadOnlyDictionary<string, long> numbers)
     {
         if (numbers.TryGetValue(DailyRemainingHeader, out var ofDay)) book.Tell("day", numbers.TryGetValue(DailyHeader, out var day) ? day : null, ofDay);
-        if (numbers.TryGetValue(RemainingHeader, out var left)) book.Tell("10s", numbers.TryGetValue(MaxHeader, out var max) ? max : null, left);
+        if (numbers.TryGetValue(RemainingHeader, out var left)) book.Tell("10s", numbers.TryGetValue(MaxHeader, out var max) ? max : null, left, numbers.TryGetValue(IntervalHeader, out var interval) && interval is > 0 and <= 3_600_000 ? TimeSpan.FromMilliseconds(interval) : BurstWindow);
     }
 
     static readonly TimeSpan BurstWindow = TimeSpan.FromSeconds(10);

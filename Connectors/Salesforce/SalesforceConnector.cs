@@ -626,10 +626,18 @@ public sealed partial class SalesforceConnector : IRecordConnector, IRecordStrea
         // Asked last: signing in may have taken its time.
         if (_time.GetUtcNow() > startBefore) return (new Exchange.NotSent(DeliveryMachine.NotStartedCode), false);
         var exchange = await Exchanges.SendAsync(_client, request, _definition.Timeout, AnswerMax, _time, cancellationToken, numbers: LimitHeader);
-        if (exchange is Exchange.Answered { Headers.Numbers: var told } && told.TryGetValue(Usage, out var used) && told.TryGetValue(Usage + Exchanges.MaxOf, out var max)) _allowances.Tell("day", max, max - used);
+        if (exchange is Exchange.Answered answer) Heed(answer);
         if (exchange is not Exchange.Answered { Status: 401 }) return (exchange, false);
         _signIn.Forget(request);
         return (exchange, true);
+    }
+
+    // A refusal for want of calls does not say how many there are; that none is left is what it says.
+    void Heed(Exchange.Answered answer)
+    {
+        const string day = "day";
+        if (answer.Headers.Numbers.TryGetValue(Usage, out var used) && answer.Headers.Numbers.TryGetValue(Usage + Exchanges.MaxOf, out var max)) _allowances.Tell(day, max, max - used);
+        else if (answer.Status == 403 && SalesforceMeanings.Problem(answer.Body) is { Code: "REQUEST_LIMIT_EXCEEDED", IsDaily: true }) _allowances.Tell(day, _allowances.Told.FirstOrDefault(a => a.Window == day)?.Max, 0);
     }
 
     public ValueTask DisposeAsync()

@@ -14,4 +14,8 @@ public interface ITellsAllowance
 /// <param name="Max">Calls of the whole window; null: not told.</param>
 /// <param name="Left">Calls left, never below 0.</param>
 /// <param name="AsOf">When it was told.</param>
-public sealed record Allowance(string Window, long? Max, long Left, DateTimeOffset AsOf);
+public sealed record Allowance(string Window, long? Max, long Left, DateTimeOffset AsOf)
+{
+    /// <summary>The window's length. Default 24 hours.</summary>
+    public TimeSpan Length { get; init; } = TimeSpan.FromDays(1);
+}

@@ -195,7 +195,7 @@ public sealed record RetryPolicy
     public TimeSpan MaxDelay { get; init; } = TimeSpan.FromHours(1);
 }
 
-/// <summary>The calls that the hub may make to a system.</summary>
+/// <summary>The calls that the hub may make to a system. What the system tells of its own limits counts beside it: the lower of the two holds.</summary>
 public sealed record BudgetDefinition
 {
     /// <summary>Calls a second, averaged; null: not limited by us.</summary>
@@ -207,7 +207,7 @@ public sealed record BudgetDefinition
     /// <summary>Calls in 24 hours; null: not limited by us.</summary>
     public int? PerDay { get; init; }
 
-    /// <summary>Share of the day's calls never touched, for others. Default 0.1.</summary>
+    /// <summary>Share of a day's calls never touched, for others; and of every limit that the system tells. Default 0.1.</summary>
     public double Floor { get; init; } = 0.1;
 
     /// <summary>Records in one call. Default 200.</summary>

@@ -278,6 +278,12 @@ public sealed partial class DeliveryMachine
         }
     }
 
+    // It was told by the answer to a call that has not been reported yet: that one at least is counted there.
+    void TakeTold(DeliveryMessage.Told told, in Moment at)
+    {
+        foreach (var allowance in told.Allowances) Budget = Budget.Heard(at.System.Budget, allowance, Math.Max(0, CallsUnderWay - 1), Math.Max(1, at.System.Lanes), at.Now);
+    }
+
     static ImmutableArray<WriteOutcome> Complete(ImmutableArray<WriteOutcome> outcomes, int count)
     {
         if (outcomes.IsDefault) outcomes = [];

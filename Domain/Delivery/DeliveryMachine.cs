@@ -114,6 +114,7 @@ public sealed partial class DeliveryMachine
             case DeliveryMessage.Begun begun: TakeBegun(begun, at); break;
             case DeliveryMessage.CallEnded ended: TakeCallEnded(ended, at); break;
             case DeliveryMessage.ReadEnded ended: TakeReadEnded(ended, at); break;
+            case DeliveryMessage.Told told: TakeTold(told, at); break;
             case DeliveryMessage.Finished finished: TakeFinished(finished, at); break;
             case DeliveryMessage.Pause: Pause(true); break;
             case DeliveryMessage.Resume: Pause(false); break;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Orleans;
+using OrleansCrm.Domain.Connecting;
 using OrleansCrm.Domain.Customers;
 
 namespace OrleansCrm.Domain.Delivery;
@@ -73,6 +74,9 @@ public abstract record DeliveryMessage
 
     /// <summary>Answers <see cref="DeliveryEffect.Read"/>.</summary>
     public sealed record ReadEnded(string CustomerId, string LinkId, ReadOutcome Outcome) : DeliveryMessage;
+
+    /// <summary>What the system's last answers told of its own limits; told again it changes nothing.</summary>
+    public sealed record Told(ImmutableArray<Allowance> Allowances) : DeliveryMessage;
 
     /// <summary>Answers <see cref="DeliveryEffect.End"/> and <see cref="DeliveryEffect.Seen"/>.</summary>
     public sealed record Finished(string CustomerId, string LinkId, CustomerAnswer Answer) : DeliveryMessage;

@@ -75,7 +75,8 @@ public sealed record DeliveryFigures(
     ImmutableArray<Systems.AllowanceView> Allowances,
     ImmutableArray<GuardFigures> Guards,
     DateTimeOffset? HeldSince,
-    ImmutableArray<Systems.HeldDelivery> Held)
+    ImmutableArray<Systems.HeldDelivery> Held,
+    DateTimeOffset? UsedUpAt = null)
 {
     /// <summary>Most held deliveries that are told.</summary>
     public const int HeldMax = 20;

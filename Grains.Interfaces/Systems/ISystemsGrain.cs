@@ -109,11 +109,12 @@ public sealed record SystemWait(string Priority, string State, string? Reason, l
 /// <param name="Floor">Share of a day's calls that is left for others.</param>
 /// <param name="Told">What the system itself says is left; empty: it has not told.</param>
 /// <param name="CallsDue">Calls that the links of the lag take, each as full as may be.</param>
+/// <param name="UsedUpAt">When the day's calls are used up if they go on as in the last hour; null: they last for 24 hours, no day is limited, or no rate is known yet.</param>
 /// <param name="Forecast">How long those take at this budget; null: for ever, as it is configured or while the system is not live.</param>
 [GenerateSerializer, Immutable, Alias("crm.SystemBudget")]
 public sealed record SystemBudget(
     double? PerSecond, int Burst, double? Saved, int? PerDay, long SpentInDay, double Floor, int Concurrency, int BatchSize,
-    ImmutableArray<AllowanceView> Told, long CallsDue, TimeSpan? Forecast);
+    ImmutableArray<AllowanceView> Told, long CallsDue, TimeSpan? Forecast, DateTimeOffset? UsedUpAt = null);
 
 /// <inheritdoc cref="OrleansCrm.Domain.Connecting.Allowance"/>
 [GenerateSerializer, Immutable, Alias("crm.AllowanceView")]

@@ -96,7 +96,9 @@ public sealed class DeliveryGrain(OutgoingParts parts) : Grain, IDeliveryGrain
         [.. one.Allowances.Concat(other.Allowances).GroupBy(a => a.Window, StringComparer.Ordinal).Select(w => w.MaxBy(a => a.AsOf)!)],
         [.. one.Guards.Concat(other.Guards).GroupBy(g => g.Kind).Select(g => new GuardFigures(g.Key, g.Sum(f => f.Used), g.Sum(f => f.Granted)))],
         one.HeldSince is { } since && !(other.HeldSince < since) ? since : other.HeldSince,
-        [.. one.Held.Concat(other.Held).Take(DeliveryFigures.HeldMax)]);
+        [.. one.Held.Concat(other.Held).Take(DeliveryFigures.HeldMax)],
+        // The first lane that runs out lets its customers wait.
+        other.UsedUpAt < one.UsedUpAt || one.UsedUpAt is null ? other.UsedUpAt : one.UsedUpAt);
 
     DeliveryLane Lane => LaneOf(this.GetPrimaryKeyString());
 

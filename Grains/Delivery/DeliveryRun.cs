@@ -196,7 +196,8 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 told,
                 system is null ? [] : [.. GuardCounts.EveryKind.Select(kind => new GuardFigures(kind, guard.Used(system.Guard, now).Of(kind), guard.Granted.Of(kind)))],
                 guard.HeldSince,
-                [.. _machine.HeldRows(DeliveryFigures.HeldMax).Select(r => new HeldDelivery(r.CustomerId, r.LinkId, (Guarded)r.Needs))]);
+                [.. _machine.HeldRows(DeliveryFigures.HeldMax).Select(r => new HeldDelivery(r.CustomerId, r.LinkId, (Guarded)r.Needs))],
+                system is null ? null : budget.UsedUpAt(system.Budget, now));
         });
         return figures ?? new DeliveryFigures(status, null, 0, batch, told, [], null, []);
     }
@@ -499,6 +500,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
         var before = _parts.Own.GetTimestamp();
         var told = await WriteAsync(connection.Opened, new RecordCall(call.Kind, writes) { References = references }, system);
         _parts.Metrics.Called(_lane.System, _parts.Own.GetElapsedTime(before));
+        TellAllowances(connection.Opened);
         for (var i = 0; i < going.Count; i++) outcomes[going[i]] = i < told.Length ? told[i] : new WriteOutcome.Ambiguous("no-answer");
         await LeadAsync(hub, call.Writes, references, outcomes);
     }
@@ -523,6 +525,12 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
             _logger.ConnectorFailed(error, _lane.System, call.Writes.Length);
             return All(call, new WriteOutcome.Ambiguous("connector-fault"));
         }
+    }
+
+    // Before the end of the call that brought it: the next one is decided with it.
+    void TellAllowances(IRecordConnector connector)
+    {
+        if (connector is ITellsAllowance { Allowances: { IsDefaultOrEmpty: false } told }) Post(new DeliveryMessage.Told(told));
     }
 
     static ImmutableArray<WriteOutcome> All(RecordCall call, WriteOutcome outcome) => [.. call.Writes.Select(_ => outcome)];
@@ -602,6 +610,7 @@ sealed class DeliveryRun : StepLoop<DeliveryMessage>, ILocalRun
                 var patience = _parts.Definitions.Current.System(_lane.System)?.MaxCallTime ?? TimeSpan.FromMinutes(1);
                 using var given = new CancellationTokenSource(patience, _parts.Own);
                 var told = await connection.Opened.ReadAsync(new RecordRead(read), given.Token).WaitAsync(given.Token);
+                TellAllowances(connection.Opened);
                 if (told is not ReadOutcome.Found found || References.In(connection.Hub, _lane.System, read.Object, found.Fields) is not { Count: > 0 } said) return told;
                 return await References.LeadAsync(_parts.Store, said, _closing.Token) is { } referrals ? found with { Referrals = referrals } : new ReadOutcome.Failed("store-unavailable", null);
             });

@@ -57,7 +57,7 @@ static class SystemViews
         }
         if (calls > 0 && (system.Mode != SystemMode.Live || figures.Status.IsPaused)) forecast = null;
         return new(
-            budget.PerSecond, budget.Burst, figures.Saved, budget.PerDay, figures.SpentInDay, budget.Floor, budget.Concurrency, figures.BatchMax, figures.Allowances, calls, forecast);
+            budget.PerSecond, budget.Burst, figures.Saved, budget.PerDay, figures.SpentInDay, budget.Floor, budget.Concurrency, figures.BatchMax, figures.Allowances, calls, forecast, figures.UsedUpAt);
     }
 
     static GuardView GuardOf(GuardDefinition guard, GuardFigures figures, DeliveryFigures delivery, DeliveryTally tally)

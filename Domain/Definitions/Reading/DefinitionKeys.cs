@@ -340,11 +340,11 @@ static class BudgetKeys
     public static readonly Key<double> PerSecond = new("perSecond", new NumberKind(0.001m, 100_000m), "Calls a second, averaged.", "19", "not limited by us");
     public static readonly Key<int> Burst = new("burst", new WholeNumberKind(1, 100_000), "Calls that may be saved up.", "190", Say.Limit(Usual.Burst));
     public static readonly Key<int?> PerDay = new("perDay", new LimitKind(1, 1_000_000_000), "Calls in 24 hours.", "100000", "none");
-    public static readonly Key<double> Floor = new("floor", new NumberKind(0m, 0.95m), "Share of the day's calls that is never touched: others need some too.", "0.25", Say.Number(Usual.Floor));
+    public static readonly Key<double> Floor = new("floor", new NumberKind(0m, 0.95m), "Share of the day's calls that is never touched, and of every limit that the system itself tells: others need some too.", "0.25", Say.Number(Usual.Floor));
     public static readonly Key<int> BatchSize = new("batchSize", new WholeNumberKind(1, 10_000), "Records in one call.", "100", Say.Limit(Usual.BatchSize));
     public static readonly Key<int> Concurrency = new("concurrency", new WholeNumberKind(1, 256), "Calls under way at once.", "4", Say.Limit(Usual.Concurrency));
 
-    public static readonly Shape Shape = new("budget", "The calls that the hub may make to a system.", [PerSecond, Burst, PerDay, Floor, BatchSize, Concurrency]);
+    public static readonly Shape Shape = new("budget", "The calls that the hub may make to a system. Where it tells limits of its own (Salesforce its day, HubSpot its day and its ten seconds), the lower of the two holds.", [PerSecond, Burst, PerDay, Floor, BatchSize, Concurrency]);
 }
 
 static class PollKeys
