@@ -415,9 +415,9 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
         long? lagging = null;
         try
         {
-            var counted = await _parts.Store.TallyDeliveriesAsync(_system, _closing.Token);
-            var status = await _parts.Grains.GetGrain<IDeliveryGrain>(_system).ReadStatus();
-            lagging = counted.Lagging + status.Backlog;
+            // The journal's end is asked of the store: a delivery knows only what it was told of. Its rows are counted last, since they are
+            // stored together with the place up to which it has read.
+            if (await UnreadAsync() is { } unread) lagging = unread + (await _parts.Store.TallyDeliveriesAsync(_system, _closing.Token)).Lagging;
         }
 #pragma warning disable CA1031 // It is asked again a moment later.
         catch (Exception error)
@@ -426,6 +426,17 @@ sealed class BackfillRun : StepLoop<BackfillMessage>, ILocalRun
             _logger.WalkFailed(_system, error.GetType().Name);
         }
         Post(new BackfillMessage.Tallied(tally.Ticket, lagging));
+    }
+
+    /// <returns>Journal entries that delivery has not done with; null: nobody could tell, since it does not run.</returns>
+    async Task<long?> UnreadAsync()
+    {
+        var lanes = DeliveryLane.Of(_system, _parts.Definitions.Current.System(_system)?.Lanes ?? 1);
+        var read = await Task.WhenAll(lanes.Select(l => _parts.Grains.GetGrain<IDeliveryGrain>(l.ToString()).ReadCursors()));
+        if (read.Any(c => c.IsDefaultOrEmpty)) return null;
+        PartitionCursor[] cursors = [.. read.SelectMany(c => c)];
+        var tails = await _parts.Store.ReadTailsAsync([.. cursors.Select(c => c.Partition)], _closing.Token);
+        return tails.Zip(cursors, (tail, cursor) => Math.Max(0, tail.Sequence - cursor.Sequence)).Sum();
     }
 
     async Task SaveAsync(BackfillEffect.Save save)

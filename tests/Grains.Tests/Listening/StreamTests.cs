@@ -44,11 +44,11 @@ public sealed class StreamTests
 
         world.Org.Faults.Add(new Fault { Kind = "streamDrop", Count = 2 });
         world.Org.Update("Contact", contact, Fields(("MailingCity", "Linz")), Editor.Someone);
-        await OutgoingHub.Eventually(() => world.InShop("ada@example.com", "town") == "Linz", "what the broken stream did not tell is in the shop");
+        await OutgoingHub.Eventually(() => world.InShop("ada@example.com", "town") == "Linz", "what the broken stream did not tell is in the shop", seconds: 90);
 
         Assert.NotNull(await MarkAsync(world));
         world.Org.Update("Contact", contact, Fields(("MailingCity", "Graz")), Editor.Someone);
-        await OutgoingHub.Eventually(() => world.InShop("ada@example.com", "town") == "Graz", "what came after the take-over is in the shop");
+        await OutgoingHub.Eventually(() => world.InShop("ada@example.com", "town") == "Graz", "what came after the take-over is in the shop", seconds: 90);
 
         // The cursor is older than what is remembered: the poll over the gap finds what no event tells any more.
         // Stamps are whole seconds: what is to be told apart does not happen in one.
